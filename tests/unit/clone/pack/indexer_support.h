@@ -21,6 +21,8 @@
 
 #include "base/crypto/crypto.h"
 #include "clone/pack/indexer.h"
+#include "tests/unit/remove_tree.h"
+#include "tests/unit/temporary.h"
 
 #define PACK_MAX (32u * 1024u * 1024u)
 #define PLENTY	 (256u * 1024u * 1024u)
@@ -40,13 +42,22 @@ static inline void PRINTF_LIKE(1, 2) run(const char *format, ...)
 		fail_msg("%s", command);
 }
 
-/* Creates a repository with history, and packs of it by git. */
+/* Creates the folder, without packs. */
+static inline int
+make_folder(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/test-indexer-XXXXXX", temporary_folder());
+	assert_non_null(mkdtemp(folder));
+	git_libgit2_init();
+	return 0;
+}
+
+/* Creates a repository with history, and packs of it by git, which computes the deltas once. */
 static inline int
 make_packs(void **state)
 {
-	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/test-indexer-XXXXXX");
-	assert_non_null(mkdtemp(folder));
+	(void)make_folder(state);
 	run("exec >'%s/x.log' 2>&1; set -e; cd '%s'; export HOME=/nonexistent; git init -q -b main "
 	    "s; "
 	    "cd s; git config core.compression 1; { awk 'BEGIN { for (i = 1; i <= 60; i++) { "
@@ -59,7 +70,7 @@ make_packs(void **state)
 	    "printf \"data 5\\nlarge\\nM 100644 inline large\\ndata 1200000\\n\" }'; "
 	    "head -c 1200000 /dev/urandom; printf '\\ntag t\\nfrom refs/heads/main\\n"
 	    "tagger S <s@example.com> 1700001000 +0000\\ndata 1\\nt\\n'; } | "
-	    "git -c fastimport.unpackLimit=9999 fast-import --quiet; "
+	    "git fast-import --quiet; git repack -q -a -d -f --depth=50; "
 	    "git rev-list --objects --all >../all; "
 	    "git pack-objects -q --stdout --delta-base-offset --depth=50 <../all >../ofs.pack; "
 	    "git rev-list --objects HEAD~1 | git pack-objects -q --stdout --delta-base-offset "
@@ -78,17 +89,15 @@ make_packs(void **state)
 	    "grep -v ^$(git rev-parse HEAD:d) ../all | git pack-objects -q --stdout "
 	    ">../no-base.pack",
 	    folder, folder);
-	git_libgit2_init();
 	return 0;
 }
 
 static inline int
-remove_packs(void **state)
+remove_folder(void **state)
 {
 	(void)state;
 	git_libgit2_shutdown();
-	run("rm -rf '%s'", folder);
-	return 0;
+	return remove_tree(folder);
 }
 
 struct outcome {
@@ -147,8 +156,8 @@ index_pack(struct str pack, size_t piece, const struct indexer_options *options,
 	const git_error *last;
 	char path[128];
 
-	run("rm -rf '%s/r'", folder);
 	snprintf(path, sizeof(path), "%s/r", folder);
+	(void)remove_tree(path);
 	assert_int_equal(git_repository_init(&repository, path, 1), 0);
 	assert_int_equal(indexer_install(repository, options, &former), 0);
 	assert_int_equal(git_repository_odb(&odb, repository), 0);

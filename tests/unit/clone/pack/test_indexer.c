@@ -264,5 +264,5 @@ main(void)
 		cmocka_unit_test(test_disk_is_not_searched),
 	};
 
-	return cmocka_run_group_tests(tests, make_packs, remove_packs);
+	return cmocka_run_group_tests(tests, make_packs, remove_folder);
 }

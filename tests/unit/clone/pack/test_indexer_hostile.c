@@ -194,5 +194,5 @@ main(void)
 		cmocka_unit_test(test_unusual_but_complete),
 	};
 
-	return cmocka_run_group_tests(tests, make_packs, remove_packs);
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
