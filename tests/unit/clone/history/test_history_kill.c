@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <git2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #include "clone/history/history.h"
 #include "tests/unit/clone/killed_calls.h"
 #include "tests/unit/emulated.h"
+#include "tests/unit/temporary.h"
 
 #define CALLS_MAX 200u
 
@@ -113,7 +115,7 @@ static const char make_template[] =
 	"git init -q -b main origin; cd origin; "
 	"for i in 1 2 3 4; do echo $i >file; git add file; git commit -q -m $i; done; "
 	"git branch topic/one HEAD~1; git tag -a -m One v1 HEAD~2; git tag light; cd ..; "
-	"git clone -q --depth=1 file://$PWD/origin template; "
+	"git clone -q --template= --depth=1 file://$PWD/origin template; "
 	"git -C template remote set-url origin https://127.0.0.1:1/group/project.git; "
 	"git -C template pack-refs --all; "
 	"mkdir template/.git/workspace-proxy-history; "
@@ -214,12 +216,15 @@ test_a_pack_that_has_gone(void **state)
 static int
 set_up(void **state)
 {
-	static char folder[] = "/tmp/test_history_kill_XXXXXX";
+	static char folder[64];
 
 	*state = folder;
+	(void)snprintf(folder, sizeof(folder), "%s/test-history-kill-XXXXXX", temporary_folder());
 	if (mkdtemp(folder) == NULL || chdir(folder) < 0)
 		return -1;
 	(void)setenv("HOME", "/nonexistent", 1);
+	/* Reads the machine's certificate authorities: once, not in every process. */
+	git_libgit2_init();
 	run_script(make_template);
 	return 0;
 }
