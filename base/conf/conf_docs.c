@@ -38,9 +38,11 @@ print_default(const struct conf_setting *row, FILE *out)
 }
 
 static void
-print_row(const struct conf_setting *row, FILE *out)
+print_row(const struct conf_table *table, const struct conf_setting *row, FILE *out)
 {
 	char expected[CONF_EXPECTED_MAX];
+
+	(void)table;
 	conf_value_describe(row, expected, sizeof(expected));
 	(void)fprintf(out, "| `%s` | ", row->name);
 	print_default(row, out);
@@ -55,6 +57,21 @@ static bool
 is_refused(const struct conf_setting *row)
 {
 	return (row->flags & CONF_REFUSED) != 0;
+}
+
+/* Prints the title and the rows of each group, without refused ones. */
+static void
+print_groups(const struct conf_table *table, const char *before, const char *after,
+	     void (*print)(const struct conf_table *, const struct conf_setting *, FILE *),
+	     FILE *out)
+{
+	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
+		if (is_refused(&(*g)->settings[0]))
+			continue;
+		(void)fprintf(out, "%s%s%s", before, (*g)->title, after);
+		for (size_t i = 0; i < (*g)->count; i++)
+			print(table, &(*g)->settings[i], out);
+	}
 }
 
 static void
@@ -96,16 +113,9 @@ void
 conf_print_markdown(const struct conf_table *table, FILE *out)
 {
 	(void)fputs(table->intro, out);
-	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
-		if (is_refused(&(*g)->settings[0]))
-			continue;
-		(void)fprintf(out,
-			      "\n## %s\n\n| name | default | value | meaning |\n"
-			      "|---|---|---|---|\n",
-			      (*g)->title);
-		for (size_t i = 0; i < (*g)->count; i++)
-			print_row(&(*g)->settings[i], out);
-	}
+	print_groups(table, "\n## ",
+		     "\n\n| name | default | value | meaning |\n|---|---|---|---|\n", print_row,
+		     out);
 	print_aliases(table, out);
 	print_refused(table, out);
 }
@@ -188,11 +198,12 @@ conf_print_wrapped(const char *text, int column, int indent, FILE *out)
 }
 
 static void
-print_help_row(const struct conf_setting *row, FILE *out)
+print_help_row(const struct conf_table *table, const struct conf_setting *row, FILE *out)
 {
 	char line[CONF_EXPECTED_MAX * 2];
 	char expected[CONF_EXPECTED_MAX];
 
+	(void)table;
 	conf_value_describe(row, expected, sizeof(expected));
 	if (row->required != 0)
 		(void)snprintf(line, sizeof(line), "required; %s", expected);
@@ -210,13 +221,7 @@ print_help_row(const struct conf_setting *row, FILE *out)
 void
 conf_print_help(const struct conf_table *table, FILE *out)
 {
-	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
-		if (is_refused(&(*g)->settings[0]))
-			continue;
-		(void)fprintf(out, "\n%s\n", (*g)->title);
-		for (size_t i = 0; i < (*g)->count; i++)
-			print_help_row(&(*g)->settings[i], out);
-	}
+	print_groups(table, "\n", "\n", print_help_row, out);
 }
 
 void
@@ -261,11 +266,5 @@ print_setting(const struct conf_table *table, const struct conf_setting *row, FI
 void
 conf_print_man(const struct conf_table *table, FILE *out)
 {
-	for (const struct conf_group *const *g = table->groups; *g != NULL; g++) {
-		if (is_refused(&(*g)->settings[0]))
-			continue;
-		(void)fprintf(out, ".SH %s\n", (*g)->title);
-		for (size_t i = 0; i < (*g)->count; i++)
-			print_setting(table, &(*g)->settings[i], out);
-	}
+	print_groups(table, ".SH ", "\n", print_setting, out);
 }
