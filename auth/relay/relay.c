@@ -15,6 +15,7 @@
 #include "auth/gate/facts.h"
 #include "auth/gate/verdict_fill.h"
 #include "auth/gitlab/authorize_url.h"
+#include "auth/gitlab/gitlab_scope.h"
 #include "auth/relay/relay_state.h"
 #include "base/clock.h"
 
@@ -173,24 +174,12 @@ refuse_login(const struct auth_facts *facts, struct auth_verdict *v, enum auth_p
 }
 
 static bool
-contains_word(struct str words, struct str wanted)
-{
-	struct str part;
-
-	while (str_next(&words, ' ', &part)) {
-		if (str_equal(part, wanted))
-			return true;
-	}
-	return false;
-}
-
-static bool
 is_within_scope(struct str asked, struct str allowed)
 {
 	struct str part;
 
 	while (str_next(&asked, ' ', &part)) {
-		if (!contains_word(allowed, part))
+		if (!gitlab_has_scope(allowed, part))
 			return false;
 	}
 	return true;

@@ -56,7 +56,7 @@ on_rechecked(struct auth_session *s, enum session_recheck_outcome outcome)
 	}
 }
 
-/* Creates a session without cookie and times. */
+/* Creates a session under a fresh id, without cookie and times. */
 static struct auth_session *
 allocate(struct session_store *st, const struct gitlab_user *user, struct err *e)
 {
@@ -66,6 +66,7 @@ allocate(struct session_store *st, const struct gitlab_user *user, struct err *e
 		return NULL;
 	s->store = st;
 	s->user = *user;
+	crypto_random(s->id, sizeof(s->id));
 	(void)snprintf(s->user_id, sizeof(s->user_id), "%" PRIu64, user->id);
 	s->rechecked = on_rechecked;
 	session_tokens_init(&s->tokens, st->gitlab, st->settings->modes);
@@ -123,7 +124,6 @@ session_new(struct session_store *st, const struct gitlab_user *user, struct git
 
 	if (s == NULL)
 		return NULL;
-	crypto_random(s->id, sizeof(s->id));
 	if (!session_set_cookie(s, e)) {
 		free(s);
 		return NULL;
@@ -141,7 +141,6 @@ session_new_for_token(struct session_store *st, const struct gitlab_user *user,
 
 	if (s == NULL)
 		return NULL;
-	crypto_random(s->id, sizeof(s->id));
 	s->is_api_token = true;
 	s->cookie_returned = true;
 	open_now(s, tokens);
@@ -156,7 +155,6 @@ session_new_guest(struct session_store *st, const struct gitlab_user *user,
 
 	if (s == NULL)
 		return NULL;
-	crypto_random(s->id, sizeof(s->id));
 	session_guest_init(s, share);
 	if (session_guests_count(st, 0) >= SESSION_GUESTS_MAX)
 		session_end(session_guests_first_to_end(st), AUTH_END_EXPIRED);
