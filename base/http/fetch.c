@@ -4,10 +4,8 @@
  */
 #include "base/http/fetch.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/http/fetch_library.h"
@@ -254,11 +252,7 @@ on_curl_timer(CURLM *multi, long delay_ms, void *arg)
 struct fetch *
 fetch_new(struct loop *l, const struct fetch_options *options, struct err *e)
 {
-	if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0) {
-		err_set_errno(e, errno, "%s", options->ca_file);
-		return NULL;
-	}
-	if (!fetch_library_init(e))
+	if (!fetch_library_init(options->ca_file, e))
 		return NULL;
 	struct fetch *f = calloc(1, sizeof(*f));
 	if (f == NULL) {

@@ -6,9 +6,11 @@
 #include "base/http/fetch_library.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ascii.h"
 #include "base/net/address.h"
@@ -43,8 +45,10 @@ realloc_wiped(void *data, size_t size)
 }
 
 bool
-fetch_library_init(struct err *e)
+fetch_library_init(const char *ca_file, struct err *e)
 {
+	if (ca_file != NULL && access(ca_file, R_OK) != 0)
+		return err_set_errno(e, errno, "%s", ca_file);
 	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup,
 				    calloc) == CURLE_OK ||
 	       err_set(e, ERR_MEMORY, "the HTTP client can't be set up");

@@ -11,9 +11,9 @@
 
 struct curl_slist;
 
-/* Initializes libcurl and makes it wipe all memory that it frees. Undo each call with
- * curl_global_cleanup. */
-bool fetch_library_init(struct err *e) MUST_CHECK;
+/* Initializes libcurl and makes it wipe all memory that it frees. ca_file: a file of authorities
+ * that must be readable; or NULL. Undo each call with curl_global_cleanup. */
+bool fetch_library_init(const char *ca_file, struct err *e) MUST_CHECK;
 
 struct fetch_number {
 	int option; /* a CURLoption that takes a long */

@@ -6,12 +6,10 @@
 #include "base/http/fetch_stream.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/http/fetch_library.h"
@@ -175,11 +173,7 @@ fetch_stream_new(const struct fetch_stream_options *options, struct err *e)
 {
 	struct fetch_stream *s;
 
-	if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0) {
-		err_set_errno(e, errno, "%s", options->ca_file);
-		return NULL;
-	}
-	if (!fetch_library_init(e))
+	if (!fetch_library_init(options->ca_file, e))
 		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL) {
