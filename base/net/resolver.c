@@ -8,11 +8,11 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/process/thread.h"
 
 struct lookup {
 	atomic_uint refs;
@@ -85,24 +85,15 @@ run_lookup(void *arg)
 	return NULL;
 }
 
-/* Starts a detached thread with all signals blocked, so that the loop's thread receives them. */
 static bool
 start_thread(struct lookup *q)
 {
-	pthread_attr_t attributes;
 	pthread_t thread;
-	sigset_t all;
-	sigset_t before;
 
-	if (pthread_attr_init(&attributes) != 0)
+	if (!thread_start(&thread, run_lookup, q, NULL))
 		return false;
-	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	bool ok = pthread_create(&thread, &attributes, run_lookup, q) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)pthread_attr_destroy(&attributes);
-	return ok;
+	(void)pthread_detach(thread);
+	return true;
 }
 
 /* Releases the look-up, whose thread may still run. */

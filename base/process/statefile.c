@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -23,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log/log.h"
 #include "base/process/fd.h"
+#include "base/process/thread.h"
 
 #define THREAD_STACK_BYTES (256u * 1024)
 #define READ_BYTES	   65536u
@@ -100,31 +99,11 @@ run_thread(void *arg)
 	return NULL;
 }
 
-/* Starts the thread with all signals blocked, so that the loop's thread receives them. */
-static bool
-start_thread(struct statefile *f)
-{
-	pthread_attr_t attributes;
-	sigset_t all;
-	sigset_t before;
-	bool ok;
-
-	if (pthread_attr_init(&attributes) != 0)
-		return false;
-	(void)pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	ok = pthread_create(&f->thread, &attributes, run_thread, f) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)pthread_attr_destroy(&attributes);
-	return ok;
-}
-
 static void
 begin(struct statefile *f)
 {
 	f->is_asked = false;
-	f->has_thread = start_thread(f);
+	f->has_thread = thread_start_small(&f->thread, THREAD_STACK_BYTES, run_thread, f);
 	if (!f->has_thread)
 		(void)run_thread(f); /* write in this thread: slow is better than not at all */
 }

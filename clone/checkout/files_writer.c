@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/process/fd.h"
-#include "clone/thread.h"
+#include "base/process/thread.h"
 
 #define BATCHES	    16u
 #define BATCH_FILES 32u

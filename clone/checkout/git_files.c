@@ -16,6 +16,7 @@
 
 #include "base/log/log.h"
 #include "base/process/fd.h"
+#include "base/process/thread.h"
 #include "clone/checkout/attributes.h"
 #include "clone/checkout/convert.h"
 #include "clone/checkout/files_writer.h"
@@ -25,7 +26,6 @@
 #include "clone/git/git_object.h"
 #include "clone/lfs/lfs.h"
 #include "clone/target/tree.h"
-#include "clone/thread.h"
 
 #define FOLDER_MAX_BYTES 8192u
 /* Each byte of a "$Id$" becomes about twelve. */

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/log/log.h"
+#include "base/process/thread.h"
 #include "clone/lfs/lfs_client.h"
-#include "clone/thread.h"
 
 #define THREADS		8u /* as git-lfs: lfs.concurrenttransfers */
 #define REPORT_EVERY_MS 200u

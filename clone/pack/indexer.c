@@ -19,11 +19,11 @@
 
 #include "base/crypto/crypto.h"
 #include "base/process/fd.h"
+#include "base/process/thread.h"
 #include "clone/pack/pack_index.h"
 #include "clone/pack/pack_links.h"
 #include "clone/pack/pack_parser.h"
 #include "clone/pack/pack_resolve.h"
-#include "clone/thread.h"
 
 #define PRIORITY	1 /* there is no other backend */
 #define PATH_BYTES	4096

@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/process/thread.h"
 #include "clone/pack/pack_hash.h"
 #include "clone/pack/pack_links.h"
-#include "clone/thread.h"
 
 #define RING_OBJECTS   256u
 #define RING_BYTES_MAX (16u * 1024u * 1024u)

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/process/thread.h"
 #include "clone/pack/pack_hashers.h"
 #include "clone/pack/pack_scan.h"
-#include "clone/thread.h"
 
 #define PIECE_BYTES (128u * 1024u)
 

@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/process/thread.h"
 #include "clone/pack/pack_delta.h"
 #include "clone/pack/pack_hash.h"
 #include "clone/pack/pack_links.h"
 #include "clone/pack/pack_read.h"
-#include "clone/thread.h"
 
 /* Bounds the total size of results: a small pack can describe terabytes. */
 #define MADE_BYTES_BASE	  (64ull << 30)

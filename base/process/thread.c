@@ -2,15 +2,15 @@
 /*
  * Starts threads with all signals blocked.
  */
-#include "clone/thread.h"
+#include "base/process/thread.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <time.h>
 
-bool
-thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e)
+static int
+create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
 {
 	sigset_t all;
 	sigset_t before;
@@ -18,9 +18,31 @@ thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(thread, NULL, run, arg);
+	error = pthread_create(thread, attributes, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+bool
+thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e)
+{
+	int error = create(thread, NULL, run, arg);
+
 	return error == 0 || err_set_errno(e, error, "start a thread");
+}
+
+bool
+thread_start_small(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), void *arg)
+{
+	pthread_attr_t attributes;
+	bool ok;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return false;
+	(void)pthread_attr_setstacksize(&attributes, stack_bytes);
+	ok = create(thread, &attributes, run, arg) == 0;
+	(void)pthread_attr_destroy(&attributes);
+	return ok;
 }
 
 void

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads with all signals blocked: signals go to the worker's main thread, which waits for the
- * network.
+ * Threads with all signals blocked: signals go to the main thread, which waits for the network.
  */
-#ifndef CLONE_THREAD_H
-#define CLONE_THREAD_H
+#ifndef BASE_PROCESS_THREAD_H
+#define BASE_PROCESS_THREAD_H
 
 #include <pthread.h>
 
@@ -13,6 +12,10 @@
 #define THREADS_MAX 64u
 
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *arg, struct err *e) MUST_CHECK;
+
+/* As thread_start, with a stack of this size. */
+bool thread_start_small(pthread_t *thread, size_t stack_bytes, void *(*run)(void *),
+			void *arg) MUST_CHECK;
 
 /* Initializes a condition variable for thread_wait. */
 void thread_condition_init(pthread_cond_t *condition);
