@@ -18,15 +18,13 @@
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/reload.h"
-
 #include "proxy/tunnel/ssh_probe.h"
 
-#define NAME_TIMEOUT_MS	  5000u
-#define NAME_INTERVAL_MS  30000u
-#define NAME_RETRY_MS	  2000u
-#define NAME_STALE_MS	  300000u
-#define UPSTREAM_IDLE_MAX 128u	 /* a page of an IDE requests dozens of files at the same time */
-#define TRIM_CODE_MS	  10000u /* after the start: when browsers that waited for it were served */
+#define NAME_TIMEOUT_MS	 5000u
+#define NAME_INTERVAL_MS 30000u
+#define NAME_RETRY_MS	 2000u
+#define NAME_STALE_MS	 300000u
+#define TRIM_CODE_MS	 10000u /* after the start: when browsers that waited for it were served */
 
 struct serve {
 	struct proxy proxy;
@@ -36,8 +34,6 @@ struct serve {
 	struct settings *settings; /* reload replaces their secrets; const in proxy */
 	struct reload reload;
 	struct tls_context *tls_client; /* for https upstreams; NULL: there are none */
-	/* Idle connections: those to ports, which others may use, must not displace the IDE's. */
-	size_t ide_idles_count, ports_idles_count;
 	struct gitlab_clients clients;
 	struct service *admin;
 	struct git_credential_server *credentials; /* NULL: no socket */
@@ -80,8 +76,6 @@ make_upstreams(struct serve *s, struct err *e)
 		.response_timeout_ms = settings->upstream_response_timeout_ms,
 		.stream_timeout_ms = settings->stream_timeout_ms,
 		.idle_timeout_ms = settings->upstream_idle_timeout_ms,
-		.idle_max = UPSTREAM_IDLE_MAX,
-		.idles_count = &s->ide_idles_count,
 	};
 
 	if (needs_tls_client(settings)) {
@@ -95,7 +89,6 @@ make_upstreams(struct serve *s, struct err *e)
 		return p->upstream != NULL;
 	options.name.host = NULL;
 	options.tls = s->tls_client;
-	options.idles_count = &s->ports_idles_count;
 	p->port_upstreams = port_upstreams_new(p->loop, &p->deferred_frees, &options, p->ports, e);
 	return p->port_upstreams != NULL;
 }

@@ -21,6 +21,7 @@ struct port_upstreams {
 	struct deferred_free_queue *deferred_frees;
 	struct upstream_options options;
 	const struct ports *ports;
+	size_t idles_count; /* of all pools; not the IDE's, which others must not displace */
 	struct port_upstream items[PORTS_MAX]; /* port 0: free */
 };
 
@@ -35,6 +36,7 @@ port_upstreams_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	t->loop = l;
 	t->deferred_frees = deferred_frees;
 	t->options = *options;
+	t->options.idles_count = &t->idles_count;
 	t->ports = ports;
 	return t;
 }

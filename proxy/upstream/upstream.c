@@ -95,10 +95,12 @@ connect_somewhere(struct upstream_conn *c, struct err *e)
 static bool
 can_be_reused(const struct upstream_conn *c)
 {
+	const size_t *idles_count = c->upstream->options.idles_count;
+
 	return c->state == UPSTREAM_WHOLE && c->request_ended && c->keep_alive &&
 	       conn_is_usable(&c->conn) && !conn_is_blocked(&c->conn) && c->in.len == 0 &&
-	       c->upstream->idle_count < c->upstream->options.idle_max &&
-	       *c->upstream->options.idles_count < UPSTREAM_IDLES_MAX;
+	       c->upstream->idle_count < UPSTREAM_IDLE_MAX &&
+	       (idles_count == NULL || *idles_count < UPSTREAM_IDLES_MAX);
 }
 
 void

@@ -21,6 +21,7 @@ struct upstream;
 struct upstream_conn;
 
 #define UPSTREAM_ADDRESSES_MAX 4
+#define UPSTREAM_IDLE_MAX      128u /* in a pool: a page requests dozens of files at the same time */
 #define UPSTREAM_IDLES_MAX     256u /* of pools with the same idles_count: each needs a descriptor */
 
 struct upstream_options {
@@ -33,8 +34,7 @@ struct upstream_options {
 	uint64_t response_timeout_ms;	   /* without a byte, while waiting for a response head */
 	uint64_t stream_timeout_ms;	   /* without a byte in a body or tunnel */
 	uint64_t idle_timeout_ms;	   /* of connections in the pool */
-	size_t idle_max;		   /* connections in the pool */
-	size_t *idles_count;		   /* in all pools that have this pointer */
+	size_t *idles_count; /* in all pools that have this pointer; NULL: no common limit */
 };
 
 enum upstream_failure {

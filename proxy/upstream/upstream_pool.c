@@ -36,7 +36,8 @@ upstream_remove_idle(struct upstream_conn *c)
 		return;
 	LIST_UNLINK(c, idle);
 	c->upstream->idle_count--;
-	--*c->upstream->options.idles_count;
+	if (c->upstream->options.idles_count != NULL)
+		--*c->upstream->options.idles_count;
 }
 
 void
@@ -105,7 +106,8 @@ upstream_put_idle(struct upstream_conn *c)
 	c->state = UPSTREAM_IDLE;
 	LIST_INSERT_HEAD(&u->idle, c, idle);
 	u->idle_count++;
-	++*u->options.idles_count;
+	if (u->options.idles_count != NULL)
+		++*u->options.idles_count;
 	conn_want_read(&c->conn, true);
 	conn_trim(&c->conn);
 	c->idle_since_ms = loop_now_ms(u->loop);
