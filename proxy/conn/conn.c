@@ -363,6 +363,16 @@ fail_opening(struct conn *c, const struct err *e)
 }
 
 static void
+finish_opening(struct conn *c)
+{
+	c->state = CONN_OPEN;
+	conn_flush(c);
+	update_interest(c);
+	if (c->ops->on_open != NULL)
+		c->ops->on_open(c->arg);
+}
+
+static void
 on_handshake(struct conn *c)
 {
 	struct err e = ERR_INIT;
@@ -382,14 +392,11 @@ on_handshake(struct conn *c)
 		fail_opening(c, &e);
 		return;
 	}
-	c->state = CONN_OPEN;
 	/* The first request may have arrived with the last handshake message. */
 	c->may_hold_bytes = true;
 	if (c->reading)
 		loop_io_poke(&c->io);
-	conn_flush(c);
-	update_interest(c);
-	c->ops->on_open(c->arg);
+	finish_opening(c);
 }
 
 static void
@@ -425,10 +432,7 @@ on_connected(struct conn *c)
 		start_handshake(c);
 		return;
 	}
-	c->state = CONN_OPEN;
-	conn_flush(c);
-	update_interest(c);
-	c->ops->on_open(c->arg);
+	finish_opening(c);
 }
 
 static void
@@ -438,7 +442,8 @@ on_writable(struct conn *c)
 	if (c->state != CONN_OPEN || c->blocked)
 		return;
 	conn_trim(c);
-	c->ops->on_drained(c->arg);
+	if (c->ops->on_drained != NULL)
+		c->ops->on_drained(c->arg);
 }
 
 static void

@@ -179,12 +179,6 @@ on_readable(void *arg)
 }
 
 static void
-on_open(void *arg)
-{
-	(void)arg;
-}
-
-static void
 on_drained(void *arg)
 {
 	struct ssh_link *link = arg;
@@ -194,7 +188,6 @@ on_drained(void *arg)
 }
 
 static const struct conn_ops conn_ops = {
-	.on_open = on_open,
 	.on_readable = on_readable,
 	.on_drained = on_drained,
 	.on_failed = on_conn_failed,

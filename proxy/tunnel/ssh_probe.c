@@ -45,27 +45,9 @@ on_failed(const struct err *e, void *arg)
 	finish(arg, str_from(e->text));
 }
 
-/* Not called: the link is freed with the answer. */
-static void
-on_bytes(char *data, size_t len, void *arg)
-{
-	(void)data;
-	(void)len;
-	(void)arg;
-}
-
-static void
-on_ignored(void *arg)
-{
-	(void)arg;
-}
-
+/* The others are not called: the link is freed with the answer. */
 static const struct ssh_link_handler handler = {
 	.on_answer = on_answer,
-	.on_bytes = on_bytes,
-	.on_round = on_ignored,
-	.on_drained = on_ignored,
-	.on_end = on_ignored,
 	.on_failed = on_failed,
 };
 

@@ -177,16 +177,9 @@ on_readable(void *arg)
 		decide(c, (unsigned)status);
 }
 
-static void
-on_ignored(void *arg)
-{
-	(void)arg;
-}
-
 static const struct conn_ops ops = {
 	.on_open = on_open,
 	.on_readable = on_readable,
-	.on_drained = on_ignored,
 	.on_failed = on_failed,
 };
 

@@ -30,16 +30,8 @@ on_failed(const struct err *e, void *arg)
 		try(p);
 }
 
-static void
-on_ignored(void *arg)
-{
-	(void)arg;
-}
-
 static const struct conn_ops ops = {
 	.on_open = on_open,
-	.on_readable = on_ignored,
-	.on_drained = on_ignored,
 	.on_failed = on_failed,
 };
 

@@ -16,11 +16,9 @@
 
 static void on_readable(void *arg);
 static void on_drained(void *arg);
-static void on_open(void *arg);
 static void on_failed(const struct err *e, void *arg);
 
 static const struct conn_ops conn_ops = {
-	.on_open = on_open,
 	.on_readable = on_readable,
 	.on_drained = on_drained,
 	.on_failed = on_failed,
@@ -59,13 +57,6 @@ static const struct http2_ops codec_ops = {
 	.write = write_frames,
 	.is_blocked = is_blocked,
 };
-
-/* Not called: the connection is open already. */
-static void
-on_open(void *arg)
-{
-	(void)arg;
-}
 
 static void
 on_failed(const struct err *e, void *arg)
