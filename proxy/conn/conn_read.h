@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Receiving from a conn: reads into the caller's memory, with an adaptive read size, and tests for
- * pending bytes and for the peer's end without reading. conn_splice.h forwards without a copy.
+ * Receiving from a conn: reads into the caller's memory, with an adaptive read size; forwards bytes
+ * between two plain connections without copying them into this process (splice(2)); and tests for
+ * pending bytes and for the peer's end without reading.
  */
 #ifndef PROXY_CONN_CONN_READ_H
 #define PROXY_CONN_CONN_READ_H
@@ -41,5 +42,19 @@ bool conn_was_quiet(const struct conn *c);
 
 /* Whether bytes are pending, in the kernel or in TLS. */
 bool conn_has_arrived(const struct conn *c);
+
+/* Fewer bytes are not worth the system calls. */
+#define CONN_SPLICE_MIN 65536u
+
+/* Whether both connections are open and plain, and the receiver is not blocked. */
+bool conn_can_splice(const struct conn *from, const struct conn *to);
+
+/*
+ * Forwards up to max bytes; *got is their number. Results are those of conn_read, but *got may be 0
+ * with CONN_READ_SOME if the receiver became blocked or failed. Buffers in `to` what its socket did
+ * not take.
+ */
+enum conn_read_result conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got,
+				  struct err *e) MUST_CHECK;
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef PROXY_DOWNSTREAM_DOWNSTREAM_PRIVATE_H
 #define PROXY_DOWNSTREAM_DOWNSTREAM_PRIVATE_H
 
-#include "proxy/conn/conn_splice.h"
+#include "proxy/conn/conn_read.h"
 #include "proxy/downstream/downstream.h"
 #include "proxy/downstream/rate.h"
 #include "proxy/downstream/stream.h"

@@ -6,7 +6,7 @@
 #define PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 
 #include "base/list.h"
-#include "proxy/conn/conn_splice.h"
+#include "proxy/conn/conn_read.h"
 #include "proxy/http/response_check.h"
 #include "proxy/upstream/probe.h"
 #include "proxy/upstream/upstream.h"

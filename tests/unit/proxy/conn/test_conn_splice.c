@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/conn/conn_splice.h"
+#include "proxy/conn/conn_read.h"
 
 #define BULK_BYTES 1000000u
 
