@@ -5,7 +5,6 @@
 #include "proxy/http/request_parts.h"
 
 #include "base/url.h"
-#include "proxy/http/authority.h"
 #include "proxy/http/field_list.h"
 
 #define METHOD_MAX	  32u
@@ -58,6 +57,24 @@ is_valid_host(struct str host)
 	return true;
 }
 
+/* Removes a dot at the end of the host name, which names the same host (an absolute name in DNS),
+ * and sets *has_dot. Copies only an authority that has one. False without memory. */
+static bool
+remove_dot(struct str *authority, bool *has_dot, struct arena *a, struct err *e)
+{
+	struct str host = str_take(*authority, str_find_byte(*authority, ':'));
+
+	*has_dot = host.len > 1 && host.data[host.len - 1] == '.';
+	if (!*has_dot)
+		return true;
+	char *text = arena_printf(a, "%.*s%.*s", STR_FMT(str_take(host, host.len - 1)),
+				  STR_FMT(str_skip(*authority, host.len)));
+	if (text == NULL)
+		return err_set(e, ERR_MEMORY, "out of memory for a host");
+	*authority = str_from(text);
+	return true;
+}
+
 bool
 request_check_host(struct request_head *r, struct arena *a, struct err *e)
 {
@@ -66,8 +83,8 @@ request_check_host(struct request_head *r, struct arena *a, struct err *e)
 	if (headers_find(&r->headers, HEADER_HOST, &host) != 1)
 		return err_set(e, ERR_INPUT, "Host is missing or repeated");
 	bool is_absolute_form = r->authority.data != NULL;
-	if (!authority_remove_dot(&host, &r->has_dot, a, e) ||
-	    (is_absolute_form && !authority_remove_dot(&r->authority, &r->has_dot, a, e)))
+	if (!remove_dot(&host, &r->has_dot, a, e) ||
+	    (is_absolute_form && !remove_dot(&r->authority, &r->has_dot, a, e)))
 		return false;
 	if (!is_valid_host(host))
 		return err_set(e, ERR_INPUT, "Host is not a valid host");
