@@ -8,7 +8,6 @@
 
 #include "proxy/http/http2/http2_memory.h"
 #include "proxy/http/http2/http2_private.h"
-#include "proxy/http/http2/http2_table.h"
 
 /* Of nghttp2, besides what the head of a response may take. */
 #define MEMORY_MAX	  524288u
@@ -22,7 +21,54 @@
 #define USER_RESETS_PER_S 50u
 #define FRAMES_BURST	  1024u
 #define FRAMES_PER_S	  128u
+#define TOKEN		  1000u /* thousandths: a refill after a millisecond is not lost */
 #define SKIPPED_BYTES	  4096u /* of ignored frames that count as one empty frame */
+
+static void
+add_tokens(struct http2_bucket *b, uint64_t thousandths)
+{
+	uint64_t full = (uint64_t)b->burst * TOKEN;
+
+	b->tokens = thousandths < full - b->tokens ? b->tokens + thousandths : full;
+}
+
+static void
+init_bucket(struct http2_bucket *b, uint32_t burst, uint32_t per_s, uint64_t now_ms)
+{
+	*b = (struct http2_bucket){.burst = burst, .per_s = per_s, .filled_ms = now_ms};
+	b->tokens = (uint64_t)burst * TOKEN;
+}
+
+static void
+widen_bucket(struct http2_bucket *b, uint32_t burst, uint32_t per_s)
+{
+	uint32_t more = burst > b->burst ? burst - b->burst : 0;
+
+	b->burst += more;
+	b->per_s = per_s;
+	add_tokens(b, (uint64_t)more * TOKEN);
+}
+
+bool
+http2_bucket_take(struct http2_bucket *b, uint64_t now_ms)
+{
+	/* Tokens per second are thousandths per millisecond. */
+	if (now_ms > b->filled_ms) {
+		uint64_t passed_ms = now_ms - b->filled_ms;
+		add_tokens(b, passed_ms < UINT32_MAX ? passed_ms * b->per_s : UINT64_MAX);
+		b->filled_ms = now_ms;
+	}
+	if (b->tokens < TOKEN)
+		return false;
+	b->tokens -= TOKEN;
+	return true;
+}
+
+void
+http2_bucket_give(struct http2_bucket *b, uint32_t tokens)
+{
+	add_tokens(b, (uint64_t)tokens * TOKEN);
+}
 
 static nghttp2_option *
 make_options(const struct http2_options *options)
@@ -92,8 +138,8 @@ http2_new(const struct http2_options *options, const struct http2_ops *ops, void
 	h->now_ms = options->now_ms;
 	h->memory_max = MEMORY_MAX + 4 * options->response_head_max_bytes;
 	TAILQ_INIT(&h->ready);
-	http2_bucket_init(&h->resets, RESETS_BURST, RESETS_PER_S, h->now_ms);
-	http2_bucket_init(&h->frames, FRAMES_BURST, FRAMES_PER_S, h->now_ms);
+	init_bucket(&h->resets, RESETS_BURST, RESETS_PER_S, h->now_ms);
+	init_bucket(&h->frames, FRAMES_BURST, FRAMES_PER_S, h->now_ms);
 	if (create_session(h) != 0 || submit_settings(h) != 0) {
 		err_set(e, ERR_MEMORY, "out of memory for HTTP/2");
 		http2_free(h);
@@ -175,7 +221,7 @@ http2_trust(struct http2 *h)
 {
 	if (h->resets.burst >= USER_RESETS_BURST)
 		return;
-	http2_bucket_widen(&h->resets, USER_RESETS_BURST, USER_RESETS_PER_S);
+	widen_bucket(&h->resets, USER_RESETS_BURST, USER_RESETS_PER_S);
 	(void)nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
 						    CONNECTION_WINDOW);
 }

@@ -7,9 +7,10 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/wipe.h"
-#include "proxy/http/http2/http2_table.h"
 
 #define FRAME_BUFFER (9u + 1u + 16384u) /* where nghttp2 makes a frame, for as long as it lives */
 
@@ -36,6 +37,45 @@ static _Thread_local size_t kept_bytes;
  * given, and frames of DATA, which are made in it, are written before the call returns.
  */
 static _Thread_local char frame_buffer[FRAME_BUFFER];
+
+size_t
+http2_table_size(void)
+{
+	static _Thread_local size_t size;
+
+	if (size == 0)
+		size = (size_t)sysconf(_SC_PAGESIZE);
+	return size;
+}
+
+void *
+http2_table_new(void)
+{
+	size_t size = http2_table_size();
+	void *table = aligned_alloc(size, size);
+
+	return table != NULL ? memset(table, 0, size) : NULL;
+}
+
+static bool
+is_zero(const void *table, size_t size)
+{
+	const uint64_t *words = table;
+
+	for (size_t i = 0; i < size / sizeof(*words); i++)
+		if (words[i] != 0)
+			return false;
+	return true;
+}
+
+void
+http2_table_rest(void *table)
+{
+	size_t size = http2_table_size();
+
+	if (is_zero(table, size))
+		(void)madvise(table, size, MADV_DONTNEED);
+}
 
 static void *
 take_block(size_t size)

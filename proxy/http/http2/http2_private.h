@@ -10,7 +10,15 @@
 #include <nghttp2/nghttp2.h>
 
 #include "proxy/http/http2/http2.h"
-#include "proxy/http/http2/http2_flood.h"
+
+/* A token bucket for useless work that a peer causes, such as rapid reset: for streams that either
+ * side resets before their response is complete, and for frames without content. */
+struct http2_bucket {
+	uint64_t tokens; /* thousandths */
+	uint64_t filled_ms;
+	uint32_t burst;
+	uint32_t per_s;
+};
 
 /* Contiguous body bytes of one stream, joined in the input. */
 struct http2_run {
@@ -46,7 +54,7 @@ struct http2 {
 	size_t pending_bytes;
 	size_t memory_bytes; /* allocated by nghttp2 */
 	size_t memory_max;
-	void *streams_table; /* nghttp2's: http2_table.h; NULL: an ordinary one */
+	void *streams_table; /* nghttp2's: http2_table_new; NULL: an ordinary one */
 	struct http2_bucket resets;
 	struct http2_bucket frames;
 	int32_t last_id;    /* of the last stream that the peer has opened */
@@ -64,6 +72,10 @@ struct http2 {
 	const char *failure;
 	uint32_t goaway_code; /* that was sent */
 };
+
+/* Takes a token; false if the bucket is empty. Adds tokens for useful work of the peer. */
+bool http2_bucket_take(struct http2_bucket *b, uint64_t now_ms);
+void http2_bucket_give(struct http2_bucket *b, uint32_t tokens);
 
 /* Adds the stream to those with events. */
 void http2_make_ready(struct http2_stream *s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy/http/http2/http2_table: the page of a zeroed table is given back, any other is kept.
+ * proxy/http/http2/http2_memory: the page of a zeroed table is given back, any other is kept.
  */
-#include "proxy/http/http2/http2_table.h"
+#include "proxy/http/http2/http2_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
