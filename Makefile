@@ -115,8 +115,8 @@ $(BUILD)/workspace-ssh: $(SSH_HELPER_SOURCES) $(call find,base ssh,*.h) $(BUILD)
 	$(call show,LD,$@)
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(SSH_HELPER_SOURCES)
 
-RUN_SOURCES := $(patsubst %,proxy/command/%.c,main_run run run_log) $(patsubst %,base/%.c,clock clock_parse err process/fd str wipe)
-$(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) $(wildcard proxy/command/run*.h) $(BUILD)/flags | $(BUILD)/packages
+RUN_SOURCES := $(patsubst %,proxy/command/%.c,main_run run) $(patsubst %,base/%.c,clock clock_parse err process/fd str wipe)
+$(BUILD)/workspace-run: $(RUN_SOURCES) $(call find,base,*.h) proxy/command/run.h $(BUILD)/flags | $(BUILD)/packages
 	$(call show,LD,$@)
 	@$(HELPER_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(HELPER_LDFLAGS) -o $@ $(RUN_SOURCES)
 

@@ -15,17 +15,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/clock_parse.h"
 #include "base/process/fd.h"
-#include "proxy/command/run_log.h"
 
-#define BLOCK_BYTES  16384
-#define PATH_BYTES   4096
-#define DRAIN_ROUNDS 64 /* blocks read after the command has ended */
+#define DIRECTORY	"/tmp/workspace-logs"
+#define BLOCK_BYTES	16384
+#define PATH_BYTES	4096
+#define DRAIN_ROUNDS	64		      /* blocks read after the command has ended */
+#define STREAMS		2		      /* standard output and standard error */
+#define ROTATE_BYTES	(10u * 1024u * 1024u) /* size at which the log is rotated */
+#define LINE_END_WITHIN 65536u		      /* bytes beyond ROTATE_BYTES at which a line is cut */
 
 enum { EXIT_NOT_STARTED = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNAL = 128 };
+
+/* The log file. It is rotated at the start of a line, or within a line that is too long. One older
+ * file is kept: the sidecar shows the last megabyte, and the disk of a workspace is small. */
+struct run_log {
+	const char *path;
+	int fd;			 /* -1: no log, nothing is written */
+	uint64_t bytes;		 /* size of the file */
+	bool is_inside[STREAMS]; /* the last line of this stream is incomplete */
+	size_t last;		 /* index of the stream that wrote last */
+};
 
 struct runner {
 	pid_t pid;
@@ -44,7 +60,7 @@ print_usage(void)
 	(void)fputs("usage: workspace-proxy run [--log FILE] [--] COMMAND [ARGUMENT ...]\n"
 		    "\n"
 		    "Runs the command, passes its output on, and writes it to FILE with a time\n"
-		    "before each line; by default " RUN_DIRECTORY "/COMMAND.log. A file of\n"
+		    "before each line; by default " DIRECTORY "/COMMAND.log. A file of\n"
 		    "10 MiB is renamed to FILE.1, and a new one begins.\n",
 		    stderr);
 	return 2;
@@ -54,6 +70,106 @@ static void
 complain(const char *what, const char *name)
 {
 	(void)fprintf(stderr, "workspace-proxy run: %s: %s: %s\n", what, name, strerror(errno));
+}
+
+/* Opens a regular file for appending, or creates it; does not follow links. False with errno. */
+static bool
+open_log(struct run_log *l, const char *path)
+{
+	struct stat st;
+	int fd =
+		open(path,
+		     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
+		     0644);
+
+	*l = (struct run_log){.path = path, .fd = -1};
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		(void)close(fd);
+		errno = EINVAL;
+		return false;
+	}
+	l->fd = fd;
+	l->bytes = (uint64_t)st.st_size;
+	return true;
+}
+
+/* Renames the file and opens a new one. If that fails, truncates it, so that it can't grow without
+ * limit. */
+static void
+rotate(struct run_log *l)
+{
+	char older[PATH_BYTES];
+	struct run_log fresh;
+
+	(void)snprintf(older, sizeof(older), "%s.1", l->path);
+	if (rename(l->path, older) != 0 || !open_log(&fresh, l->path)) {
+		(void)!ftruncate(l->fd, 0);
+		l->bytes = 0;
+		return;
+	}
+	(void)close(l->fd);
+	l->fd = fresh.fd;
+	l->bytes = fresh.bytes;
+}
+
+/* Lines are lost while the disk is full. */
+static void
+write_log(struct run_log *l, struct str data)
+{
+	if (fd_write_all(l->fd, data))
+		l->bytes += data.len;
+}
+
+/* Writes a timestamp, unless the line begins with one ("2026-…" or "[2026-…"). */
+static void
+begin_line(struct run_log *l, struct str line)
+{
+	char time[CLOCK_RFC3339_SIZE];
+	struct str text = str_skip(line, line.len > 0 && line.data[0] == '[');
+	int64_t ignored;
+
+	if (l->bytes >= ROTATE_BYTES)
+		rotate(l);
+	if (clock_parse_time(text.data, text.len, &ignored, NULL) > 0)
+		return;
+	clock_format_rfc3339(clock_wall_us() / 1000, time, sizeof(time));
+	write_log(l, str_from(time));
+	write_log(l, STR(" "));
+}
+
+/* Ends the last line if it is incomplete. */
+static void
+end_line(struct run_log *l)
+{
+	if (l->fd >= 0 && l->is_inside[l->last])
+		write_log(l, STR("\n"));
+	l->is_inside[l->last] = false;
+}
+
+/* Appends output of a stream. Ends the incomplete line of the other stream first, so that lines do
+ * not mix. */
+static void
+add_output(struct run_log *l, size_t stream, struct str data)
+{
+	if (l->fd < 0 || data.len == 0)
+		return;
+	if (stream != l->last)
+		end_line(l);
+	l->last = stream;
+	while (data.len > 0) {
+		size_t end = str_find_byte(data, '\n');
+		struct str line = str_take(data, end == SIZE_MAX ? data.len : end + 1);
+
+		if (l->bytes >= ROTATE_BYTES + LINE_END_WITHIN)
+			end_line(l);
+		if (!l->is_inside[stream])
+			begin_line(l, line);
+		write_log(l, line);
+		l->is_inside[stream] = end == SIZE_MAX;
+		data = str_skip(data, line.len);
+	}
 }
 
 static const char *
@@ -121,7 +237,7 @@ copy_block(struct runner *r, size_t index)
 		return false;
 	struct str data = {block, (size_t)n};
 	(void)!fd_write_all(index == 0 ? STDOUT_FILENO : STDERR_FILENO, data);
-	run_log_add(&r->log, index, data);
+	add_output(&r->log, index, data);
 	return true;
 }
 
@@ -233,8 +349,8 @@ log_exit(struct runner *r, const char *name)
 			       "%s workspace-proxy run: %.100s exited with code %d\n",
 			       code == 0 ? "INFO" : "ERROR", name, code);
 	}
-	run_log_end_line(&r->log);
-	run_log_add(&r->log, 0, str_from(text));
+	end_line(&r->log);
+	add_output(&r->log, 0, str_from(text));
 	return code;
 }
 
@@ -244,7 +360,7 @@ run(char **command, const char *log_path)
 	struct runner r = {.pipes = {-1, -1}};
 	const char *name = name_of(command[0]);
 
-	if (!run_log_open(&r.log, log_path))
+	if (!open_log(&r.log, log_path))
 		complain("no log", log_path);
 	if (!start(&r, command)) {
 		complain("cannot start", command[0]);
@@ -252,7 +368,7 @@ run(char **command, const char *log_path)
 	}
 	copy_until_exit(&r);
 	int code = log_exit(&r, name);
-	run_log_close(&r.log);
+	fd_close(r.log.fd);
 	return code;
 }
 
@@ -274,7 +390,7 @@ run_main(int argc, char **argv)
 	if (i >= argc || argv[i][0] == '\0')
 		return print_usage();
 	if (log_path == NULL) {
-		(void)snprintf(path, sizeof(path), RUN_DIRECTORY "/%.200s.log", name_of(argv[i]));
+		(void)snprintf(path, sizeof(path), DIRECTORY "/%.200s.log", name_of(argv[i]));
 		log_path = path;
 	}
 	return run(argv + i, log_path);

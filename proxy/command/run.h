@@ -6,9 +6,6 @@
 #ifndef PROXY_COMMAND_RUN_H
 #define PROXY_COMMAND_RUN_H
 
-#define RUN_DIRECTORY	 "/tmp/workspace-logs"
-#define RUN_ROTATE_BYTES (10u * 1024u * 1024u)
-
 /* argv: "run [--log FILE] [--] COMMAND [ARGUMENT…]". Returns the command's exit code, 128 plus the
  * number of the signal that killed it, 127 if it is not found, 126 if it can't be started, or 2 for
  * a wrong command line. */
