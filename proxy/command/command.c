@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What several commands do: loading settings, and rejecting a command line.
+ * What several commands do: loading settings, rejecting a command line, and ending.
  */
 #include "proxy/command/command.h"
 
@@ -21,4 +21,10 @@ command_refuse(const char *what, const char *word)
 {
 	(void)fprintf(stderr, "workspace-proxy: %s \"%.64s\"; see its help\n", what, word);
 	return 2;
+}
+
+int
+command_finish(void)
+{
+	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;
 }

@@ -20,6 +20,9 @@ struct settings *command_load_settings(enum settings_command command);
 /* Reports that `word` on the command line is wrong: what says how. Returns the exit code, 2. */
 int command_refuse(const char *what, const char *word);
 
+/* Flushes the output. Returns the exit code, 1 after a failed write: output is often redirected. */
+int command_finish(void);
+
 /* `check [relay|inject|webhook]`: prints the effective configuration, or all its problems. */
 int command_check(int argc, char **argv);
 
