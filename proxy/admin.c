@@ -6,8 +6,11 @@
 #include "proxy/admin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json.h"
+#include "proxy/logs/log_files.h"
+#include "proxy/logs/log_reader.h"
 #include "proxy/metrics.h"
 #include "proxy/tunnel/ssh_probe.h"
 #include "proxy/upstream/ide_check.h"
@@ -15,8 +18,10 @@
 #define BODY_MAX_BYTES 1024
 #define PEM_MAX_BYTES  32768u
 /* Short, because code in the pod could block probes by holding connections open. */
-#define IDLE_TIMEOUT_MS 5000
-#define CONNECTIONS_MAX 64
+#define IDLE_TIMEOUT_MS	 5000
+#define CONNECTIONS_MAX	 64
+#define LOGS_READERS_MAX 2u /* concurrent readers of /logs; more get 503 */
+#define PIECE_BYTES	 (16u * 1024u)
 
 static void
 on_ping(const struct service_request *request, struct service_reply *reply, void *arg)
@@ -200,6 +205,89 @@ on_jwks(const struct service_request *request, struct service_reply *reply, void
 	buf_add_str(&reply->body, auth_jwks(p->auth));
 }
 
+/* /logs sends the last lines of the log as NDJSON. Each reply has a log reader, which supplies the
+ * next piece when the client has received the previous one. It reads at most LOG_FILES_STEP bytes
+ * of files per piece. */
+struct admin_log {
+	struct proxy *proxy;
+	struct log_reader *reader;
+};
+
+static enum service_piece
+fill(void *arg, struct buf *out)
+{
+	struct admin_log *l = arg;
+	enum log_reader_result result = LOG_READER_RECORD;
+	struct log_record record;
+
+	log_reader_begin_step(l->reader);
+	while (out->len < PIECE_BYTES &&
+	       (result = log_reader_next(l->reader, &record)) == LOG_READER_RECORD) {
+		log_record_write_json(&record, out);
+		buf_add_byte(out, '\n');
+	}
+	return result == LOG_READER_END ? SERVICE_END : SERVICE_MORE;
+}
+
+static void
+close_log(void *arg)
+{
+	struct admin_log *l = arg;
+
+	l->proxy->admin_log_readers_count--;
+	log_reader_free(l->reader);
+	free(l);
+}
+
+static void
+refuse(struct service_reply *reply, unsigned status, const char *error, const char *detail)
+{
+	struct json_writer w;
+
+	begin_json(&w, reply);
+	json_write_str(&w, "error", str_from(error));
+	json_write_str(&w, "detail", str_from(detail));
+	end_json(&w, reply, status);
+}
+
+static bool
+open_log(struct proxy *p, const struct log_query *query, struct service_source *source)
+{
+	const struct log_reader_options options = {.ring = p->log_ring,
+						   .patterns = &p->settings->log_files,
+						   .window_bytes = LOG_FILES_WINDOW};
+	struct admin_log *l = p->log_ring == NULL ? NULL : calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return false;
+	l->proxy = p;
+	l->reader = log_reader_new(&options, query);
+	if (l->reader == NULL) {
+		free(l);
+		return false;
+	}
+	p->admin_log_readers_count++;
+	*source = (struct service_source){fill, close_log, l};
+	return true;
+}
+
+static void
+on_logs(const struct service_request *request, struct service_reply *reply, void *arg)
+{
+	struct proxy *p = arg;
+	struct log_query query;
+	struct err e = ERR_INIT;
+
+	reply->content_type = "application/x-ndjson";
+	if (!log_query_parse(&query, request->query, &e))
+		refuse(reply, 400, "bad_request", e.text);
+	else if (p->admin_log_readers_count >= LOGS_READERS_MAX)
+		refuse(reply, 503, "too_many_readers",
+		       "two clients are already reading the log: try again later");
+	else if (!open_log(p, &query, &reply->source))
+		refuse(reply, 500, "internal_error", "out of memory for reading the log");
+}
+
 /* In the order of health_check_names. */
 static const char *const probe_paths[HEALTH_CHECK_KINDS] = {"/probe/startup", "/probe/liveness",
 							    "/probe/readiness"};
@@ -261,7 +349,7 @@ admin_new(struct proxy *p, const struct address *address, struct err *e)
 	    (p->tls != NULL && !service_route(s, "GET", "/certificate", on_certificate, p, e)) ||
 	    (p->relay == NULL && p->settings->auth.assertion &&
 	     !service_route(s, "GET", "/jwks", on_jwks, p, e)) ||
-	    (p->settings->admin_logs && !service_route_long(s, "/logs", admin_logs_answer, p, e)) ||
+	    (p->settings->admin_logs && !service_route_long(s, "/logs", on_logs, p, e)) ||
 	    !route_probes(s, p, e)) {
 		service_free(s);
 		return NULL;

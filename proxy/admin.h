@@ -15,10 +15,4 @@
  * bound or memory is short. */
 struct service *admin_new(struct proxy *p, const struct address *address, struct err *e) MUST_CHECK;
 
-#define ADMIN_LOGS_READERS_MAX 2u /* concurrent readers of /logs; more get 503 */
-
-/* Handles /logs: sends the last lines of the log as NDJSON. arg: the proxy. */
-void admin_logs_answer(const struct service_request *request, struct service_reply *reply,
-		       void *arg);
-
 #endif
