@@ -16,6 +16,10 @@
 #include "proxy/exchange/response/response_coding.h"
 #include "proxy/http/forward.h"
 
+#define BROKER_BODY_MS 10000u /* timeout for the body of a request for the token broker */
+
+_Static_assert(BROKER_BODY_MAX <= AUTH_BODY_MAX, "a form takes a whole request");
+
 static void route_request(struct exchange *x);
 static void on_auth_done(struct auth_verdict *v, void *arg);
 
@@ -73,8 +77,8 @@ receive_form(struct exchange *x)
 	struct str expected;
 	uint64_t timeout_ms = x->proxy->settings->body_timeout_ms;
 
-	if (x->route.kind == ROUTE_BROKER && timeout_ms > EXCHANGE_BROKER_BODY_MS)
-		timeout_ms = EXCHANGE_BROKER_BODY_MS;
+	if (x->route.kind == ROUTE_BROKER && timeout_ms > BROKER_BODY_MS)
+		timeout_ms = BROKER_BODY_MS;
 	x->state = EXCHANGE_FORM;
 	loop_timer_init(&x->timer, x->proxy->loop, on_form_timer, x);
 	loop_timer_start(&x->timer, timeout_ms);
@@ -217,6 +221,44 @@ exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 	return x;
 }
 
+static void
+send_broker_reply(struct exchange *x, const struct broker_reply *reply)
+{
+	if (reply->status == 200)
+		reply_body(x, 200, "application/octet-stream", buf_view(&reply->body));
+	else
+		reply_status(x, reply->status);
+}
+
+static void
+on_broker_done(const struct broker_reply *reply, void *arg)
+{
+	struct exchange *x = arg;
+
+	x->broker_call = NULL;
+	send_broker_reply(x, reply);
+	exchange_on_round(x);
+}
+
+/* Answers the relay's token endpoint. Requests and responses are sealed; every request that is
+ * sealed with the key of a workspace gets status 200. */
+static void
+ask_broker(struct exchange *x)
+{
+	struct broker_reply reply;
+
+	if (!str_equal(x->request.method, STR("POST"))) {
+		reply_wrong_method(x, "POST");
+		return;
+	}
+	x->broker_call = broker_start(x->proxy->broker, buf_view(&x->form), &x->log, &reply,
+				      on_broker_done, x);
+	if (x->broker_call != NULL)
+		return;
+	send_broker_reply(x, &reply);
+	buf_fini(&reply.body);
+}
+
 /* Handles the request, whose form, if any, is complete. */
 static void
 route_request(struct exchange *x)
@@ -245,7 +287,7 @@ route_request(struct exchange *x)
 		relay_answer(x->proxy->relay, x->route.relay, &facts, &x->verdict);
 		break;
 	case ROUTE_BROKER:
-		exchange_ask_broker(x);
+		ask_broker(x);
 		return;
 	case ROUTE_SSH:
 		if (exchange_ssh_is_from_browser(x)) {

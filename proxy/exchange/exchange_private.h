@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions between the files of an exchange. Each file calls only later ones of this list:
- * exchange.c, exchange_admit.c, exchange_upstream.c, exchange_close.c, exchange_tunnel.c,
- * exchange_end.c.
+ * exchange.c, exchange_admit.c, exchange_upstream.c, exchange_tunnel.c, exchange_end.c.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 #define PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
@@ -14,11 +13,6 @@ struct exchange *exchange_alloc(void) MUST_CHECK;
 
 /* Answers or forwards the request, once x->verdict is complete. */
 void exchange_act_on_verdict(struct exchange *x);
-
-/* Answers the relay's endpoint for sidecars: passes x->form, the body of a POST, to the token
- * broker, and its answer to the client. */
-void exchange_ask_broker(struct exchange *x);
-#define EXCHANGE_BROKER_BODY_MS 10000u /* timeout for the body */
 
 /* Answers <prefix>/workspace: shows the state of the clone and of the IDE as a page, JSON or event
  * stream; a POST, with its body in x->form, retries or skips a failed clone. x->verdict is
