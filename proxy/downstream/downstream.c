@@ -11,7 +11,6 @@
 
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
-#include "proxy/exchange/exchange_tunnel.h"
 
 #define LINGER_MAX_BYTES  1048576u
 #define CLOSABLE_AFTER_MS 1000u /* keeps new connections from closing each other */

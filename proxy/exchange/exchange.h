@@ -97,6 +97,10 @@ void exchange_on_round(struct exchange *x);   /* all bytes of this wake-up were 
 void exchange_on_blocked(struct exchange *x); /* the stream became blocked without a send */
 void exchange_on_drained(struct exchange *x); /* the stream is no longer blocked */
 
+/* The browser has shut down its side of the connection, but may still receive. False, and nothing
+ * is done, unless this is a tunnel other than a WebSocket. */
+bool exchange_on_half_close(struct exchange *x);
+
 /* The browser has disconnected. The exchange does not use the stream any more. */
 void exchange_on_lost(struct exchange *x);
 
@@ -109,12 +113,5 @@ void exchange_finish(struct exchange *x);
 
 /* Ends the response so that the browser notices that it is incomplete, and finishes. */
 void exchange_abort(struct exchange *x);
-
-/* The server of this request: the IDE, or that of a port. */
-static inline struct upstream *
-exchange_server(const struct exchange *x)
-{
-	return x->port_upstream == NULL ? x->proxy->upstream : port_upstream_pool(x->port_upstream);
-}
 
 #endif

@@ -225,8 +225,7 @@ exchange_close(struct exchange *x, unsigned close_code)
 		if (close_code != WEBSOCKET_GOING_AWAY)
 			exchange_abort(x);
 	} else if (x->state == EXCHANGE_EVENTS) {
-		x->stream->ops->send_end(x->stream, NULL);
-		exchange_finish(x);
+		exchange_end(x, NULL);
 	}
 }
 

@@ -133,6 +133,13 @@ exchange_finish(struct exchange *x)
 }
 
 void
+exchange_end(struct exchange *x, const struct headers *trailers)
+{
+	x->stream->ops->send_end(x->stream, trailers);
+	exchange_finish(x);
+}
+
+void
 exchange_abort(struct exchange *x)
 {
 	x->stream->ops->abort(x->stream);

@@ -33,6 +33,13 @@ bool exchange_is_too_big(const struct exchange *x, uint64_t body_bytes);
 /* Forwards an admitted request to the upstream, and the response to the browser. */
 void exchange_forward(struct exchange *x);
 
+/* The server of this request: the IDE, or that of a port. */
+static inline struct upstream *
+exchange_server(const struct exchange *x)
+{
+	return x->port_upstream == NULL ? x->proxy->upstream : port_upstream_pool(x->port_upstream);
+}
+
 /* Counts bytes of the response body that were sent to the stream, or spliced by conn_splice. */
 static inline void
 exchange_count_response(struct exchange *x, size_t len)
@@ -48,6 +55,9 @@ exchange_send_body(struct exchange *x, struct str data)
 	x->stream->ops->send_body(x->stream, data);
 }
 
+/* Ends the response, with trailers (or NULL), and finishes. */
+void exchange_end(struct exchange *x, const struct headers *trailers);
+
 /* Ends the exchange when the session of x->verdict ends or, without one, the port is no longer
  * public. */
 void exchange_watch_session(struct exchange *x);
@@ -60,6 +70,9 @@ void exchange_free_head(struct exchange *x);
 
 /* Sends bytes of the upstream through the tunnel. */
 void exchange_pass_to_client(struct exchange *x, struct str data);
+
+/* The upstream has shut down its side of a tunnel other than a WebSocket. */
+void exchange_on_upstream_half_close(struct exchange *x);
 
 /* Closes the tunnel: a WebSocket with a close frame at the next frame boundary, other protocols by
  * aborting. Repeated calls do nothing. */

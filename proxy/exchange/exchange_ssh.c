@@ -98,7 +98,6 @@ static void
 end_tunnel(struct exchange_ssh *ssh, unsigned code, const char *reason)
 {
 	struct exchange *x = ssh->exchange;
-	struct stream *s = x->stream;
 	char frame[WEBSOCKET_HEADER_MAX + WEBSOCKET_CONTROL_MAX];
 	struct str text = str_take(str_from(reason), WEBSOCKET_CONTROL_MAX - 2);
 	size_t len = websocket_write_header(frame, WEBSOCKET_OP_CLOSE, text.len + 2, NULL);
@@ -108,9 +107,8 @@ end_tunnel(struct exchange_ssh *ssh, unsigned code, const char *reason)
 	frame[len++] = (char)(uint8_t)(code >> 8);
 	frame[len++] = (char)(uint8_t)code;
 	memcpy(frame + len, text.data, text.len);
-	s->ops->send_body(s, (struct str){frame, len + text.len});
-	s->ops->send_end(s, NULL);
-	exchange_finish(x);
+	x->stream->ops->send_body(x->stream, (struct str){frame, len + text.len});
+	exchange_end(x, NULL);
 }
 
 void

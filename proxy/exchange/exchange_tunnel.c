@@ -4,8 +4,6 @@
  * any other protocol the proxy can't send messages of its own: it forwards bytes and the end of
  * each direction, and closes the connection when the tunnel has to end.
  */
-#include "proxy/exchange/exchange_tunnel.h"
-
 #include <stdlib.h>
 
 #include "proxy/exchange/exchange_private.h"
@@ -90,12 +88,10 @@ static void
 send_close_frame(struct exchange *x)
 {
 	char frame[WEBSOCKET_CLOSE_BYTES];
-	struct stream *s = x->stream;
 
 	websocket_close_frame(x->close_code, frame);
-	s->ops->send_body(s, (struct str){frame, sizeof(frame)});
-	s->ops->send_end(s, NULL);
-	exchange_finish(x);
+	x->stream->ops->send_body(x->stream, (struct str){frame, sizeof(frame)});
+	exchange_end(x, NULL);
 }
 
 void
@@ -126,14 +122,6 @@ exchange_open_tunnel(struct exchange *x)
 		exchange_close_tunnel(x, WEBSOCKET_GOING_AWAY);
 }
 
-/* Both directions have ended. */
-static void
-end_tunnel(struct exchange *x)
-{
-	x->stream->ops->send_end(x->stream, NULL);
-	exchange_finish(x);
-}
-
 bool
 exchange_on_half_close(struct exchange *x)
 {
@@ -141,7 +129,7 @@ exchange_on_half_close(struct exchange *x)
 		return false;
 	x->request_ended = true;
 	if (x->upstream_ended)
-		end_tunnel(x);
+		exchange_end(x, NULL);
 	else
 		upstream_half_close(x->upstream);
 	return true;
@@ -152,7 +140,7 @@ exchange_on_upstream_half_close(struct exchange *x)
 {
 	x->upstream_ended = true;
 	if (x->request_ended)
-		end_tunnel(x);
+		exchange_end(x, NULL);
 	else
 		x->stream->ops->half_close(x->stream);
 }

@@ -4,7 +4,6 @@
  * directions. forward.c decides which fields pass.
  */
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/exchange_tunnel.h"
 #include "proxy/exchange/response/cors.h"
 #include "proxy/exchange/response/hsts.h"
 #include "proxy/exchange/response/reply.h"
@@ -205,12 +204,10 @@ on_end(struct headers *trailers, void *arg)
 	struct exchange *x = arg;
 
 	trailers_filter(trailers, x->compressor != NULL);
-	if (!response_coding_end(x)) {
+	if (response_coding_end(x))
+		exchange_end(x, trailers);
+	else
 		exchange_abort(x);
-		return;
-	}
-	x->stream->ops->send_end(x->stream, trailers);
-	exchange_finish(x);
 }
 
 static void

@@ -138,11 +138,8 @@ watch_changes(struct log_stream *l)
 static void
 on_all_sent(struct log_stream *l)
 {
-	struct exchange *x = l->exchange;
-
 	if (!log_stream_follows(l)) {
-		x->stream->ops->send_end(x->stream, NULL);
-		exchange_finish(x);
+		exchange_end(l->exchange, NULL);
 		return;
 	}
 	watch_changes(l);

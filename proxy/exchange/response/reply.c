@@ -96,8 +96,7 @@ send_reply(struct exchange *x, unsigned status, struct headers *h, struct str bo
 	s->ops->send_head(s, &head);
 	if (head.body == BODY_LENGTH)
 		exchange_send_body(x, body);
-	s->ops->send_end(s, NULL);
-	exchange_finish(x);
+	exchange_end(x, NULL);
 }
 
 static void
