@@ -8,12 +8,12 @@
 #include <stdlib.h>
 
 #include "base/ascii.h"
-#include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/reply.h"
 #include "proxy/exchange/response/response_coding.h"
+#include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
 
 #define BROKER_BODY_MS 10000u /* timeout for the body of a request for the token broker */
@@ -433,7 +433,7 @@ exchange_on_drained(struct exchange *x)
 		upstream_want_read(x->upstream, true);
 	}
 	if (x->events != NULL)
-		events_on_drained(x->events);
+		workspace_on_drained(x->events);
 	if (x->ssh != NULL)
 		exchange_ssh_on_drained(x);
 	if (x->log_stream != NULL)

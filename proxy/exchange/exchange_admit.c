@@ -9,6 +9,7 @@
 #include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/cors.h"
 #include "proxy/exchange/response/reply.h"
+#include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
 #include "proxy/http/upgrade.h"
 
@@ -210,7 +211,7 @@ exchange_act_on_verdict(struct exchange *x)
 	else if (x->route.kind == ROUTE_LOG)
 		log_stream_answer(x);
 	else
-		exchange_answer_workspace(x);
+		workspace_answer(x);
 }
 
 void

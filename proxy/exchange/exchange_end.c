@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "base/spares.h"
-#include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
 #include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/response_coding.h"
+#include "proxy/exchange/workspace.h"
 
 #define SPARES_MAX 64
 
@@ -115,7 +115,7 @@ exchange_finish(struct exchange *x)
 	x->proxy->forwards_count -= x->is_forwarded;
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
-	events_free(x->events);
+	workspace_free_events(x->events);
 	exchange_ssh_free(x->ssh);
 	log_stream_free(x->log_stream);
 	response_coding_stop(x);

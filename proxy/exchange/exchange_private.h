@@ -14,11 +14,6 @@ struct exchange *exchange_alloc(void) MUST_CHECK;
 /* Answers or forwards the request, once x->verdict is complete. */
 void exchange_act_on_verdict(struct exchange *x);
 
-/* Answers <prefix>/workspace: shows the state of the clone and of the IDE as a page, JSON or event
- * stream; a POST, with its body in x->form, retries or skips a failed clone. x->verdict is
- * AUTH_ALLOW. */
-void exchange_answer_workspace(struct exchange *x);
-
 /* Whether an allowed request comes from a user of the workspace, and not from a guest of a port or
  * an anonymous client of a public one. */
 static inline bool

@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
-#include "proxy/exchange/events.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/response/reply.h"
+#include "proxy/exchange/workspace.h"
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_reader.h"
 
@@ -204,7 +204,7 @@ log_stream_free(struct log_stream *l)
 static enum form
 choose_form(const struct exchange *x)
 {
-	if (events_are_accepted(x))
+	if (workspace_accepts_events(x))
 		return FORM_EVENTS;
 	return reply_is_for_person(x) ? FORM_TEXT : FORM_NDJSON;
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends the state when the clone, the server's readiness or the list of ports changes, and a
- * comment at intervals, so that intermediaries do not close an idle stream.
+ * Reads the request, checks the origin of a POST, and selects the form of the response. Events send
+ * the state when the clone, the server's readiness or the list of ports changes, and a comment at
+ * intervals, so that intermediaries do not close an idle stream.
  */
-#include "proxy/exchange/events.h"
+#include "proxy/exchange/workspace.h"
 
 #include <stdlib.h>
 
+#include "base/url.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/response/reply.h"
 
 #define TICK_MS		500
 #define HEARTBEAT_TICKS 30
+#define STATE_MAX_BYTES 98304u /* two thirds of it for lists of users that ports have */
 
 struct events {
 	struct exchange *exchange;
@@ -24,8 +27,10 @@ struct events {
 	bool is_due;		/* the state changed while the stream was blocked */
 };
 
-bool
-events_render_state(const struct exchange *x, bool is_ready, bool with_start, struct buf *out)
+/* Appends the state as JSON: the data of an event or, with the timeline of the start, the response
+ * to API clients. */
+static bool
+render_state(const struct exchange *x, bool is_ready, bool with_start, struct buf *out)
 {
 	struct proxy *p = x->proxy;
 	struct port_watch_page ports;
@@ -73,9 +78,9 @@ send_state(struct events *events)
 	events->quiet_ticks = 0;
 	events->was_ready = upstream_is_ready(exchange_server(x));
 	events->reason = find_reason(x);
-	buf_init(&line, EVENTS_STATE_MAX_BYTES + 16);
+	buf_init(&line, STATE_MAX_BYTES + 16);
 	buf_add_str(&line, STR("data: "));
-	if (events_render_state(x, events->was_ready, false, &line)) {
+	if (render_state(x, events->was_ready, false, &line)) {
 		buf_add_str(&line, STR("\n\n"));
 		events->ports_version = port_watch_version(&x->proxy->port_watch);
 		exchange_send_body(x, buf_view(&line));
@@ -110,14 +115,14 @@ on_tick(void *arg)
 }
 
 void
-events_on_drained(struct events *events)
+workspace_on_drained(struct events *events)
 {
 	if (events->is_due)
 		send_state(events);
 }
 
 void
-events_free(struct events *events)
+workspace_free_events(struct events *events)
 {
 	if (events == NULL)
 		return;
@@ -127,7 +132,7 @@ events_free(struct events *events)
 }
 
 bool
-events_are_accepted(const struct exchange *x)
+workspace_accepts_events(const struct exchange *x)
 {
 	const struct headers *h = &x->request.headers;
 
@@ -138,13 +143,16 @@ events_are_accepted(const struct exchange *x)
 	return false;
 }
 
-bool
-events_start(struct exchange *x)
+static void
+answer_events(struct exchange *x)
 {
 	struct events *events = calloc(1, sizeof(*events));
 
-	if (events == NULL)
-		return false;
+	exchange_watch_session(x);
+	if (events == NULL) {
+		reply_status(x, 500);
+		return;
+	}
 	x->state = EXCHANGE_EVENTS;
 	x->events = events;
 	events->exchange = x;
@@ -153,5 +161,71 @@ events_start(struct exchange *x)
 	loop_timer_start(&events->timer, TICK_MS);
 	clone_watch_start(&events->watch, x->proxy->clone_control.clone, on_clone_changed, events);
 	send_state(events);
-	return true;
+	if (x->proxy->draining)
+		exchange_close(x, WEBSOCKET_GOING_AWAY);
+}
+
+static void
+answer_json(struct exchange *x)
+{
+	struct buf body;
+
+	buf_init(&body, STATE_MAX_BYTES);
+	if (render_state(x, upstream_is_ready(exchange_server(x)), true, &body))
+		reply_body(x, 200, "application/json", buf_view(&body));
+	else
+		reply_status(x, 500);
+	buf_fini(&body);
+}
+
+static void
+answer_action(struct exchange *x)
+{
+	struct proxy *p = x->proxy;
+	struct auth_facts facts = reply_facts(x);
+	struct str action;
+
+	if (!auth_is_same_origin(p->auth, &facts)) {
+		reply_problem(x, 403, AUTH_PROBLEM_CROSS_SITE);
+		return;
+	}
+	if (url_query_find(buf_view(&x->form), STR("action"), &action) != 1) {
+		reply_status(x, 400);
+		return;
+	}
+	if (str_equal(action, STR("retry"))) {
+		clone_control_retry(&p->clone_control, &x->verdict);
+	} else if (str_equal(action, STR("continue"))) {
+		clone_control_skip(&p->clone_control);
+		if (clone_control_is_open(&p->clone_control))
+			start_timeline_note_open(&p->ide_status.timeline);
+	} else {
+		reply_status(x, 400);
+		return;
+	}
+	/* Without script, posting the form is a navigation: redirect to the workspace. */
+	if (str_equal(headers_get(&x->request.headers, STR("sec-fetch-dest"), 0), STR("document")))
+		reply_redirect(x, 303, "/");
+	else
+		answer_json(x);
+}
+
+void
+workspace_answer(struct exchange *x)
+{
+	struct str method = x->request.method;
+
+	clone_control_offer_token(&x->proxy->clone_control, &x->verdict);
+	upstream_probe(exchange_server(x));
+	if (str_equal(method, STR("POST"))) {
+		answer_action(x);
+	} else if (!str_equal(method, STR("GET")) && !x->request.is_head) {
+		reply_wrong_method(x, "GET, HEAD, POST");
+	} else if (workspace_accepts_events(x) && !x->request.is_head) {
+		answer_events(x);
+	} else if (reply_is_for_person(x)) {
+		reply_status_page(x);
+	} else {
+		answer_json(x);
+	}
 }
