@@ -187,7 +187,7 @@ $(BUILD)/%.inc: %
 	@sed -e '/^\/\* SPDX/d' -e '/^[[:space:]]*\/\//d' -e 's/^[[:space:]]*//' -e '/^$$/d' \
 		-e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n",/' $< >$@
 ASSETS := $(patsubst %,$(BUILD)/%.inc,$(wildcard proxy/pages/assets/*))
-$(BUILD)/proxy/pages/pages_assets.o: $(ASSETS)
+$(BUILD)/proxy/pages/pages.o: $(ASSETS)
 
 # tests/unit/<folder>/…/test_<what>.c is linked with what its folder may use.
 define unit_rule

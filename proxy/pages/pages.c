@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Renders pages: the frame around all of them, and the simple ones, which are a title, sentences
- * and at most one action.
+ * and at most one action. The build turns each line of the style and script in proxy/pages/assets
+ * into a string literal.
  */
 #include "proxy/pages/pages.h"
 
@@ -11,7 +12,35 @@
 #include "base/json.h"
 #include "proxy/pages/pages_private.h"
 
-#define CSP_MAX_BYTES 1024u
+#define CSP_MAX_BYTES	1024u
+#define ASSET_MAX_BYTES 49152u
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+static const char *const style_lines[] = {
+#include "proxy/pages/assets/page.css.inc"
+};
+
+static const char *const script_lines[] = {
+#include "proxy/pages/assets/log.js.inc"
+#include "proxy/pages/assets/page.js.inc"
+#include "proxy/pages/assets/ports.js.inc"
+#include "proxy/pages/assets/share.js.inc"
+};
+
+/* Returns the lines as one text; the caller frees it. NULL without memory. */
+static char *
+join_lines(const char *const *lines, size_t count)
+{
+	struct buf text;
+	char *joined;
+
+	buf_init(&text, ASSET_MAX_BYTES);
+	for (size_t i = 0; i < count; i++)
+		buf_add_str(&text, str_from(lines[i]));
+	joined = buf_is_ok(&text) ? str_dup(buf_view(&text)) : NULL;
+	buf_fini(&text);
+	return joined;
+}
 
 static void
 add_hash(struct buf *out, const char *block)
@@ -69,8 +98,8 @@ pages_new(struct str prefix, const char *workspace, struct err *e)
 		goto fail;
 	p->prefix = str_dup(prefix);
 	p->workspace = str_dup(workspace == NULL ? STR("Workspace") : str_from(workspace));
-	p->style = pages_style_new();
-	p->script = pages_script_new();
+	p->style = join_lines(style_lines, COUNT(style_lines));
+	p->script = join_lines(script_lines, COUNT(script_lines));
 	if (p->prefix == NULL || p->workspace == NULL || p->style == NULL || p->script == NULL)
 		goto fail;
 	p->csp = csp_new(p, "'self'");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by pages*.c: the table of texts, the inline assets, escaping, and the sections of pages.
+ * Shared by pages*.c: the table of texts, escaping, and the sections of pages.
  * Functions pages_add_… append HTML to out.
  */
 #ifndef PROXY_PAGES_PAGES_PRIVATE_H
@@ -29,10 +29,6 @@ struct page_text {
 
 /* Never NULL: a status without a row gets the text of its class (4xx, 5xx). */
 const struct page_text *pages_text_find(const struct page *page);
-
-/* Content of the inline <style> and <script>; the caller frees it. NULL without memory. */
-char *pages_style_new(void) MUST_CHECK;
-char *pages_script_new(void) MUST_CHECK;
 
 /* For pages without a clone. */
 extern const struct clone_progress pages_clone_off;
@@ -72,13 +68,6 @@ void pages_add_ports(const struct pages *p, const struct page_ports *ports, stru
 
 /* Returns NULL if the port is not shared. */
 const struct auth_share *pages_find_share(const struct page_ports *ports, uint16_t port);
-
-/* Who may open a port, and until when. share: from pages_find_share. */
-void pages_add_audience(const struct page_ports *ports, const struct auth_share *share,
-			struct buf *out);
-
-/* The form to share a port; nothing if sharing is off. */
-void pages_add_share_form(const struct pages *p, const struct page_ports *ports, struct buf *out);
 
 /* The section with the log, for pages with the script. */
 void pages_add_log(const struct pages *p, struct buf *out);
