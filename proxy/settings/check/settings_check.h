@@ -57,13 +57,11 @@ void settings_check_listeners(struct settings_check *c);
 void settings_check_clashes(struct settings_check *c);
 void settings_check_proxies(struct settings_check *c);
 void settings_check_upstream(struct settings_check *c);
+void settings_check_ssh(struct settings_check *c);
 void settings_check_responses(struct settings_check *c);
 void settings_check_ports(struct settings_check *c);
 void settings_check_env(struct settings_check *c);
 void settings_check_ide_probes(struct settings_check *c);
-
-/* settings_check_ssh.c */
-void settings_check_ssh(struct settings_check *c);
 
 /* settings_check_container.c */
 void settings_check_container(struct settings_check *c);
