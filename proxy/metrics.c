@@ -136,16 +136,9 @@ struct state {
 	uint64_t upstream_connects;
 	int64_t clone_phase[CLONE_PHASES];
 	int64_t clone_percent_us; /* millionths */
-	int64_t clone_bytes;
-	int64_t clone_lfs_objects;
-	int64_t clone_lfs_objects_total;
-	int64_t clone_lfs_bytes;
-	int64_t clone_lfs_bytes_total;
 	int64_t clone_history[CLONE_HISTORY_STATES];
+	struct clone_progress clone;
 	uint64_t log_lines_lost;
-	int64_t clone_history_bytes;
-	int64_t clone_started_s;
-	int64_t clone_ended_s;
 	int64_t start_us[START_STEPS];
 };
 
@@ -182,26 +175,27 @@ static const struct metrics_family states[] = {
 	{STATE("workspace_proxy_clone_progress_ratio", METRICS_GAUGE, clone_percent_us),
 	 .unit = METRICS_MICROSECONDS, .sources = SIDECAR,
 	 .help = "Progress of the clone, from 0 to 1."},
-	{STATE("workspace_proxy_clone_received_bytes", METRICS_GAUGE, clone_bytes),
+	{STATE("workspace_proxy_clone_received_bytes", METRICS_GAUGE, clone.counters.bytes),
 	 .sources = SIDECAR, .help = "Bytes that the clone has received so far."},
-	{STATE("workspace_proxy_clone_lfs_objects_done", METRICS_GAUGE, clone_lfs_objects),
+	{STATE("workspace_proxy_clone_lfs_objects_done", METRICS_GAUGE, clone.lfs.objects_done),
 	 .sources = SIDECAR, .help = "LFS objects that the clone has fetched so far."},
-	{STATE("workspace_proxy_clone_lfs_objects", METRICS_GAUGE, clone_lfs_objects_total),
+	{STATE("workspace_proxy_clone_lfs_objects", METRICS_GAUGE, clone.lfs.objects_total),
 	 .sources = SIDECAR, .help = "LFS objects that the clone needs."},
-	{STATE("workspace_proxy_clone_lfs_received_bytes", METRICS_GAUGE, clone_lfs_bytes),
+	{STATE("workspace_proxy_clone_lfs_received_bytes", METRICS_GAUGE, clone.lfs.bytes_done),
 	 .sources = SIDECAR,
 	 .help = "Bytes of LFS objects that the clone has fetched so far; part of the bytes "
 		 "received."},
-	{STATE("workspace_proxy_clone_lfs_bytes", METRICS_GAUGE, clone_lfs_bytes_total),
+	{STATE("workspace_proxy_clone_lfs_bytes", METRICS_GAUGE, clone.lfs.bytes_total),
 	 .sources = SIDECAR, .help = "Bytes of the LFS objects that the clone needs."},
 	{STATE("workspace_proxy_clone_history", METRICS_GAUGE, clone_history), .sources = SIDECAR,
 	 .labels = {METRICS_LABEL("state", clone_history_names)},
 	 .help = "1 for the state of the history that is fetched after a clone with a depth."},
-	{STATE("workspace_proxy_clone_history_received_bytes", METRICS_GAUGE, clone_history_bytes),
+	{STATE("workspace_proxy_clone_history_received_bytes", METRICS_GAUGE, clone.history.bytes),
 	 .sources = SIDECAR, .help = "Bytes of that history that have been received so far."},
-	{STATE("workspace_proxy_clone_started_timestamp_seconds", METRICS_GAUGE, clone_started_s),
+	{STATE("workspace_proxy_clone_started_timestamp_seconds", METRICS_GAUGE,
+	       clone.started_at_s),
 	 .sources = SIDECAR, .omits_zero = true, .help = "When the clone began (Unix time)."},
-	{STATE("workspace_proxy_clone_ended_timestamp_seconds", METRICS_GAUGE, clone_ended_s),
+	{STATE("workspace_proxy_clone_ended_timestamp_seconds", METRICS_GAUGE, clone.ended_at_s),
 	 .sources = SIDECAR, .omits_zero = true,
 	 .help = "When the clone was done or failed (Unix time)."},
 	{STATE("workspace_proxy_start_seconds", METRICS_GAUGE, start_us),
@@ -258,15 +252,8 @@ read_sidecar(struct proxy *p, struct state *s)
 	s->last_activity_us = proxy_last_activity_ms(p) * 1000;
 	s->clone_phase[clone->phase] = 1;
 	s->clone_percent_us = (int64_t)clone->percent * 10000;
-	s->clone_bytes = (int64_t)clone->counters.bytes;
-	s->clone_lfs_objects = (int64_t)clone->lfs.objects_done;
-	s->clone_lfs_objects_total = (int64_t)clone->lfs.objects_total;
-	s->clone_lfs_bytes = (int64_t)clone->lfs.bytes_done;
-	s->clone_lfs_bytes_total = (int64_t)clone->lfs.bytes_total;
 	s->clone_history[clone->history.state] = 1;
-	s->clone_history_bytes = (int64_t)clone->history.bytes;
-	s->clone_started_s = clone->started_at_s;
-	s->clone_ended_s = clone->ended_at_s;
+	s->clone = *clone;
 	read_start(p, s);
 }
 

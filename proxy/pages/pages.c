@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "base/crypto/crypto.h"
-#include "base/json.h"
 #include "proxy/pages/pages_private.h"
 
 #define CSP_MAX_BYTES	1024u
