@@ -39,10 +39,9 @@ static void
 begin_exchange(struct downstream *d, const struct request_head *request, struct arena *arena)
 {
 	struct err e = ERR_INIT;
-	struct str unused;
 
 	http1_body_init(&d->body, d->request.framing, request->length);
-	d->awaits_100 = headers_find(&request->headers, HEADER_EXPECT, &unused) > 0;
+	d->awaits_100 = headers_has(&request->headers, HEADER_EXPECT);
 	d->body_ended = request->body == BODY_NONE;
 	d->body_wanted = false;
 	d->head_sent = d->keep_alive = false;

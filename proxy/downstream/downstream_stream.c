@@ -40,8 +40,6 @@ choose_framing(struct downstream *d, const struct response_head *head)
 static void
 write_framing(const struct downstream *d, const struct response_head *head, struct buf *out)
 {
-	struct str upgrade;
-
 	if (head->status == 101) {
 		http1_write_upgrade(out, head->upgrade);
 		return;
@@ -50,7 +48,7 @@ write_framing(const struct downstream *d, const struct response_head *head, stru
 		buf_add_str(out, STR("Transfer-Encoding: chunked\r\n"));
 	else if (head->has_length || d->response == HTTP1_FRAMING_LENGTH)
 		http1_write_field_u64(out, STR("Content-Length"), head->length);
-	if (head->status == 426 && headers_find(&head->headers, HEADER_UPGRADE, &upgrade) > 0)
+	if (head->status == 426 && headers_has(&head->headers, HEADER_UPGRADE))
 		buf_add_str(out, STR("Connection: Upgrade\r\n"));
 	if (!d->keep_alive)
 		buf_add_str(out, STR("Connection: close\r\n"));

@@ -42,7 +42,7 @@ adopt_id(struct exchange *x)
 	struct str name = STR("x-request-id");
 	struct str id;
 
-	if (headers_find(&x->request.headers, HEADER_X_REQUEST_ID, &id) == 0)
+	if (!headers_has(&x->request.headers, HEADER_X_REQUEST_ID))
 		return;
 	id = headers_get(&x->request.headers, name, 0);
 	if (id.len == 0 || id.len >= sizeof(x->id) ||

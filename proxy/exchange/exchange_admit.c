@@ -30,11 +30,9 @@ static bool
 is_program(const struct exchange *x)
 {
 	const struct headers *h = &x->request.headers;
-	struct str value;
 
-	return !str_is_empty(x->verdict.token_header) &&
-	       headers_find(h, HEADER_ORIGIN, &value) == 0 &&
-	       headers_find(h, HEADER_COOKIE, &value) == 0;
+	return !str_is_empty(x->verdict.token_header) && !headers_has(h, HEADER_ORIGIN) &&
+	       !headers_has(h, HEADER_COOKIE);
 }
 
 /* Whether an API client sent the request to a public port: cookies, which a page of another site
@@ -42,10 +40,7 @@ is_program(const struct exchange *x)
 static bool
 is_public_program(const struct exchange *x)
 {
-	struct str origin;
-
-	return x->verdict.session == NULL &&
-	       headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 0;
+	return x->verdict.session == NULL && !headers_has(&x->request.headers, HEADER_ORIGIN);
 }
 
 /* Ports may be upgraded to the protocols of UPGRADE_PROTOCOLS. */
@@ -62,11 +57,9 @@ accept_offer(struct exchange *x)
 static bool
 may_upgrade(const struct exchange *x)
 {
-	struct str origin;
-
 	if (x->request.wants_websocket)
 		return has_own_origin(x) || is_program(x) || is_public_program(x);
-	return headers_find(&x->request.headers, HEADER_ORIGIN, &origin) == 0 || has_own_origin(x);
+	return !headers_has(&x->request.headers, HEADER_ORIGIN) || has_own_origin(x);
 }
 
 bool

@@ -42,10 +42,8 @@ struct exchange_ssh {
 bool
 exchange_ssh_is_from_browser(const struct exchange *x)
 {
-	struct str value;
-
-	return headers_find(&x->request.headers, HEADER_ORIGIN, &value) > 0 ||
-	       headers_find(&x->request.headers, HEADER_COOKIE, &value) > 0;
+	return headers_has(&x->request.headers, HEADER_ORIGIN) ||
+	       headers_has(&x->request.headers, HEADER_COOKIE);
 }
 
 void
@@ -471,14 +469,13 @@ exchange_ssh_answer(struct exchange *x)
 	struct ssh_request request = {.is_connect = x->request.wants_websocket,
 				      .id = str_from(x->id)};
 	const char *problem = NULL;
-	struct str upgrade;
 
 	if (!str_equal(x->request.method, STR("GET"))) {
 		reply_wrong_method(x, "GET");
 		return;
 	}
 	if (request.is_connect ? !has_subprotocol(x) || !is_version_13(x)
-			       : headers_find(&x->request.headers, HEADER_UPGRADE, &upgrade) > 0) {
+			       : headers_has(&x->request.headers, HEADER_UPGRADE)) {
 		reply_upgrade_required(x, SSH_SUBPROTOCOL);
 		return;
 	}

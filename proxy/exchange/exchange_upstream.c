@@ -107,9 +107,7 @@ exchange_forward(struct exchange *x)
 static void
 add_date(struct exchange *x, struct headers *h)
 {
-	struct str unused;
-
-	if (headers_find(h, HEADER_DATE, &unused) == 0)
+	if (!headers_has(h, HEADER_DATE))
 		headers_add_own(h, STR("Date"), str_from(proxy_date(x->proxy)));
 }
 

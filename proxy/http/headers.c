@@ -329,6 +329,14 @@ headers_find(const struct headers *h, enum header_id id, struct str *value)
 	return found;
 }
 
+bool
+headers_has(const struct headers *h, enum header_id id)
+{
+	struct str unused;
+
+	return headers_find(h, id, &unused) > 0;
+}
+
 struct str
 headers_get(const struct headers *h, struct str lower_name, size_t index)
 {

@@ -85,6 +85,9 @@ size_t headers_size(const struct headers *h);
 /* Returns the number of fields with this id and sets *value to that of the first. */
 size_t headers_find(const struct headers *h, enum header_id id, struct str *value);
 
+/* Whether there is a field with this id. */
+bool headers_has(const struct headers *h, enum header_id id);
+
 /* Returns the value of the index-th field (from 0) with exactly this name, which is given in lower
  * case; STR_NONE if there are fewer. Unlike ids, '_' does not match '-'. */
 struct str headers_get(const struct headers *h, struct str lower_name, size_t index);

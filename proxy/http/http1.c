@@ -290,9 +290,7 @@ is_websocket_handshake(const struct request_head *r, bool is_http10)
 static bool
 says_keep_alive(const struct headers *headers, bool is_http10)
 {
-	struct str unused;
-
-	if (headers_find(headers, HEADER_CONNECTION, &unused) == 0)
+	if (!headers_has(headers, HEADER_CONNECTION))
 		return !is_http10;
 	if (headers_has_token(headers, HEADER_CONNECTION, STR("close")))
 		return false;

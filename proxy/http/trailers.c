@@ -84,9 +84,7 @@ may_pass(struct str name, bool is_recoded)
 bool
 trailers_are_accepted(const struct request_head *r, bool is_http10)
 {
-	struct str unused;
-
-	return headers_find(&r->headers, HEADER_TE, &unused) > 0 && !is_http10 && !r->is_head &&
+	return headers_has(&r->headers, HEADER_TE) && !is_http10 && !r->is_head &&
 	       headers_has_token(&r->headers, HEADER_TE, STR("trailers"));
 }
 

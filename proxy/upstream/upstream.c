@@ -119,14 +119,12 @@ upstream_release(struct upstream_conn *c)
 struct buf *
 upstream_begin(struct upstream_conn *c, const struct request_head *r)
 {
-	struct str unused;
-
 	c->is_to_head = r->is_head;
 	c->has_body = c->is_head_open = r->body != BODY_NONE;
 	c->has_stray_body = request_has_stray_body(r);
 	c->body_length = r->body == BODY_LENGTH ? r->length : UINT64_MAX;
-	c->waits_for_body = c->body_length <= SHORT_BODY_BYTES &&
-			    headers_find(&r->headers, HEADER_EXPECT, &unused) == 0;
+	c->waits_for_body =
+		c->body_length <= SHORT_BODY_BYTES && !headers_has(&r->headers, HEADER_EXPECT);
 	c->closes = false;
 	response_check_init(&c->check, r);
 	c->accepts_trailers = r->accepts_trailers;

@@ -300,7 +300,6 @@ begin(struct http2_exchange *x, struct http2_event *event)
 {
 	struct http2_connection *c = x->connection;
 	const struct request_head *r = &event->request;
-	struct str unused;
 
 	if (!take_room(x, event))
 		return;
@@ -308,7 +307,7 @@ begin(struct http2_exchange *x, struct http2_event *event)
 	x->head_bytes = r->head_bytes;
 	c->head_bytes += x->head_bytes;
 	x->has_body = r->body != BODY_NONE;
-	x->awaits_100 = headers_find(&r->headers, HEADER_EXPECT, &unused) > 0;
+	x->awaits_100 = headers_has(&r->headers, HEADER_EXPECT);
 	if (!x->has_body && !r->wants_websocket)
 		http2_discard(&x->codec);
 	if (exchange_start(c->downstream->proxy, &x->stream, &event->arena, r) == NULL)

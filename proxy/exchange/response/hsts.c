@@ -22,12 +22,11 @@ void
 hsts_set(const struct exchange *x, struct headers *h)
 {
 	const char *value = x->proxy->settings->strict_transport_security;
-	struct str unused;
 
 	if (value[0] == '\0' || x->route.kind == ROUTE_MISDIRECTED ||
 	    x->route.kind == ROUTE_NO_PORT || !is_secure(x))
 		return;
-	if (headers_find(h, HEADER_STRICT_TRANSPORT_SECURITY, &unused) > 0)
+	if (headers_has(h, HEADER_STRICT_TRANSPORT_SECURITY))
 		headers_remove(h, HEADER_STRICT_TRANSPORT_SECURITY);
 	headers_add_own(h, STR("Strict-Transport-Security"), str_from(value));
 }

@@ -214,13 +214,12 @@ static bool
 set_headers(const struct http2_fields *f, struct request_head *r, struct arena *a)
 {
 	struct str host = f->pseudo[HTTP2_AUTHORITY];
-	struct str unused;
 
 	if (!headers_init(&r->headers, f->count + OWN_FIELDS, a))
 		return false;
 	for (size_t i = 0; i < f->count; i++)
 		headers_add_own(&r->headers, f->items[i].name, f->items[i].value);
-	if (host.data != NULL && headers_find(&r->headers, HEADER_HOST, &unused) == 0)
+	if (host.data != NULL && !headers_has(&r->headers, HEADER_HOST))
 		headers_add_own(&r->headers, STR("host"), host);
 	if (f->cookies.len == 0)
 		return true;
