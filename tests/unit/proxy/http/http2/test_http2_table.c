@@ -2,8 +2,6 @@
 /*
  * proxy/http/http2/http2_memory: the page of a zeroed table is given back, any other is kept.
  */
-#include "proxy/http/http2/http2_memory.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "proxy/http/http2/http2_memory.h"
 
 static int
 setup(void **state)
