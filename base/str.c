@@ -35,6 +35,15 @@ str_bytes_equal_nocase(const char *a, const char *b, size_t len)
 	return true;
 }
 
+int
+str_compare(struct str a, struct str b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = len == 0 ? 0 : memcmp(a.data, b.data, len);
+
+	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 bool
 str_starts_with(struct str s, struct str prefix)
 {

@@ -21,10 +21,9 @@ struct str {
 	size_t len;
 };
 
-#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_NONE     ((struct str){NULL, 0})
-/* A view of an array of bytes, not of a pointer. */
-#define STR_BYTES(array) ((struct str){(const char *)(array), sizeof(array)})
+#define STR(literal)	 ((struct str){"" literal, sizeof(literal) - 1})
+#define STR_NONE	 ((struct str){NULL, 0})
+#define STR_BYTES(array) ((struct str){(const char *)(array), sizeof(array)}) /* no pointer */
 /* Arguments for "%.*s". The view must be shorter than INT_MAX, as all bounded views are. */
 #define STR_FMT(view) (int)(view).len, (view).data == NULL ? "" : (view).data
 
@@ -47,6 +46,7 @@ str_equal_nocase(struct str a, struct str b)
 {
 	return a.len == b.len && (a.len == 0 || str_bytes_equal_nocase(a.data, b.data, a.len));
 }
+int str_compare(struct str a, struct str b); /* orders as strcmp(3) does */
 bool str_starts_with(struct str s, struct str prefix);
 bool str_starts_with_nocase(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);

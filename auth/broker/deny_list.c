@@ -20,12 +20,7 @@ struct deny_list {
 static int
 compare_hosts(const void *a, const void *b)
 {
-	const struct str *x = a;
-	const struct str *y = b;
-	size_t shorter = x->len < y->len ? x->len : y->len;
-	int order = memcmp(x->data, y->data, shorter);
-
-	return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+	return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 static int

@@ -71,13 +71,7 @@ static const char builtin_text[] = "[attr]binary -diff -merge -text\n";
 static int
 compare(const void *a, const void *b)
 {
-	const struct str *x = a;
-	const struct str *y = b;
-	int order = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
-
-	if (order != 0)
-		return order;
-	return (x->len > y->len) - (x->len < y->len);
+	return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 /* Returns the number of an attribute; SIZE_MAX: an attribute that is not needed. */

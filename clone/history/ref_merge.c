@@ -24,22 +24,10 @@ struct refs {
 	size_t size;
 };
 
-/* Like strcmp, for strings with a length. */
-static int
-compare_str(struct str a, struct str b)
-{
-	size_t len = a.len < b.len ? a.len : b.len;
-	int order = len == 0 ? 0 : memcmp(a.data, b.data, len);
-
-	if (order != 0)
-		return order;
-	return a.len == b.len ? 0 : a.len < b.len ? -1 : 1;
-}
-
 static int
 compare_refs(const void *a, const void *b)
 {
-	return compare_str(((const struct ref_line *)a)->name, ((const struct ref_line *)b)->name);
+	return str_compare(((const struct ref_line *)a)->name, ((const struct ref_line *)b)->name);
 }
 
 /* Returns the index of the first name that is not less than `name`. */
@@ -52,7 +40,7 @@ lower_bound(const struct ref_names *taken, struct str name)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare_str(str_from(taken->names[middle]), name) < 0)
+		if (str_compare(str_from(taken->names[middle]), name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -72,13 +60,13 @@ contains(const struct ref_names *taken, struct str name)
 static int
 compare_below(struct str name, struct str folder)
 {
-	int order = compare_str(str_take(name, folder.len), folder);
+	int order = str_compare(str_take(name, folder.len), folder);
 
 	if (order != 0)
 		return order;
 	return name.len == folder.len
 		       ? -1
-		       : compare_str(str_take(str_skip(name, folder.len), 1), STR("/"));
+		       : str_compare(str_take(str_skip(name, folder.len), 1), STR("/"));
 }
 
 /* Names below a folder are adjacent in the order but do not directly follow its name: "a-b" sorts

@@ -267,11 +267,8 @@ node_named(const struct node *list, struct str name)
 static int
 compare_keys(const void *a, const void *b)
 {
-	struct str x = (*(const struct node *const *)a)->key;
-	struct str y = (*(const struct node *const *)b)->key;
-	int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
-
-	return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
+	return str_compare((*(const struct node *const *)a)->key,
+			   (*(const struct node *const *)b)->key);
 }
 
 static void
