@@ -132,6 +132,12 @@ json_find(const struct json_node *node, const char *path)
 	return node;
 }
 
+const struct json_node *
+json_member(const struct json_node *object, const char *name)
+{
+	return node_of(json_object_get(value_of(object), name));
+}
+
 enum json_kind
 json_kind_of(const struct json_node *node)
 {

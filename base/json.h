@@ -29,6 +29,10 @@ const struct json_node *json_doc_root(const struct json_doc *doc);
  * missing, or a parent is no object. */
 const struct json_node *json_find(const struct json_node *node, const char *path);
 
+/* Returns a member by its whole name, in which dots have no special meaning; NULL: there is none.
+ */
+const struct json_node *json_member(const struct json_node *object, const char *name);
+
 enum json_kind {
 	JSON_KIND_NULL,
 	JSON_KIND_BOOL,

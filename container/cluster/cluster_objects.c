@@ -21,12 +21,7 @@ cluster_text(const struct json_node *n, const char *path)
 struct str
 cluster_member(const struct json_node *map, const char *key)
 {
-	struct json_member m = {.place = NULL};
-
-	while (json_is_object(map) && json_next_member(map, &m))
-		if (str_equal(m.key, str_from(key)))
-			return cluster_text(m.value, "");
-	return STR_NONE;
+	return cluster_text(json_member(map, key), "");
 }
 
 int64_t

@@ -14,39 +14,18 @@
 #define AUTHORITIES_MAX	  4u
 #define RENEWAL_PARTS	  3 /* renewed when a third of the lifetime is left */
 
-/* Finds a member by its whole name, in which a dot has no special meaning. */
-static struct str
-text_member(const struct json_node *object, struct str key)
-{
-	struct json_member m = {.value = NULL};
-	struct str text;
-
-	while (json_next_member(object, &m))
-		if (str_equal(m.key, key) && json_get_str(m.value, "", &text, NULL))
-			return text;
-	return STR_NONE;
-}
-
-static bool
-has_member(const struct json_node *object, struct str key)
-{
-	struct json_member m = {.value = NULL};
-
-	while (json_next_member(object, &m))
-		if (str_equal(m.key, key))
-			return true;
-	return false;
-}
-
 static void
-read_text(const struct json_node *data, struct str key, struct buf *text)
+read_text(const struct json_node *data, const char *key, struct buf *text)
 {
-	if (!crypto_base64_decode(text, text_member(data, key)))
+	struct str base64;
+
+	if (!json_get_str(json_member(data, key), "", &base64, NULL) ||
+	    !crypto_base64_decode(text, base64))
 		buf_clear(text);
 }
 
 static void
-read_pair(const struct json_node *data, struct str certificate, struct str key,
+read_pair(const struct json_node *data, const char *certificate, const char *key,
 	  struct certificate_pair *pair)
 {
 	struct buf text;
@@ -76,12 +55,12 @@ certificate_set_read(struct certificate_set *s, const struct json_node *secret, 
 		return err_set(e, ERR_PROTOCOL, "metadata.resourceVersion: too long");
 	(void)snprintf(s->version, sizeof(s->version), "%.*s", STR_FMT(version));
 	s->is_renewal_asked =
-		has_member(json_find(secret, "metadata.annotations"), STR(CERTIFICATE_RENEW));
+		json_member(json_find(secret, "metadata.annotations"), CERTIFICATE_RENEW) != NULL;
 	if (data == NULL)
 		return true;
-	read_text(data, STR("ca.crt"), &s->authorities);
-	read_pair(data, STR("tls.crt"), STR("tls.key"), &s->current);
-	read_pair(data, STR("next.crt"), STR("next.key"), &s->next);
+	read_text(data, "ca.crt", &s->authorities);
+	read_pair(data, "tls.crt", "tls.key", &s->current);
+	read_pair(data, "next.crt", "next.key", &s->next);
 	return true;
 }
 
