@@ -8,11 +8,10 @@
  */
 #include "clone/pack/pack_resolve.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/list.h"
 #include "base/process/thread.h"
 #include "clone/pack/pack_delta.h"
 #include "clone/pack/pack_hash.h"
@@ -24,7 +23,7 @@
 #define MADE_BYTES_FACTOR 16384u
 
 struct delta_base {
-	struct delta_base *above, *below;
+	TAILQ_ENTRY(delta_base) on_stack;
 	uint32_t entry;
 	uint32_t next_child;	  /* all are taken, and the base is off the stack */
 	unsigned users;		  /* deltas being applied to it */
@@ -39,8 +38,8 @@ struct pack_resolve {
 	atomic_uint_fast64_t made_bytes;
 	pthread_mutex_t lock; /* protects all fields below */
 	pthread_cond_t work;
-	pthread_cond_t ended; /* signalled when a thread ends */
-	struct delta_base *top, *bottom;
+	pthread_cond_t ended;			   /* signalled when a thread ends */
+	TAILQ_HEAD(delta_stack, delta_base) stack; /* the top is first */
 	uint32_t next_root;
 	uint32_t resolved;
 	unsigned busy;	  /* threads at work */
@@ -64,32 +63,6 @@ struct task {
 	struct delta_base *node;
 	uint32_t child;
 };
-
-static void
-list_push(struct pack_resolve *r, struct delta_base *n)
-{
-	n->above = NULL;
-	n->below = r->top;
-	if (r->top != NULL)
-		r->top->above = n;
-	else
-		r->bottom = n;
-	r->top = n;
-}
-
-static void
-list_remove(struct pack_resolve *r, struct delta_base *n)
-{
-	if (n->above != NULL)
-		n->above->below = n->below;
-	else
-		r->top = n->below;
-	if (n->below != NULL)
-		n->below->above = n->above;
-	else
-		r->bottom = n->above;
-	n->above = n->below = NULL;
-}
 
 static void
 node_free(struct pack_resolve *r, struct delta_base *n)
@@ -144,7 +117,7 @@ next_root_locked(struct pack_resolve *r)
 static bool
 pick_locked(struct pack_resolve *r, struct task *task)
 {
-	struct delta_base *n = r->top;
+	struct delta_base *n = TAILQ_FIRST(&r->stack);
 
 	task->child = PACK_NONE;
 	if (n == NULL) {
@@ -153,14 +126,14 @@ pick_locked(struct pack_resolve *r, struct task *task)
 	}
 	task->node = n;
 	if (n->object.data == NULL) {
-		list_remove(r, n);
+		TAILQ_REMOVE(&r->stack, n, on_stack);
 		return true;
 	}
 	task->child = n->next_child;
 	n->users++;
 	n->next_child = pack_at(r->table, task->child)->next_sibling;
 	if (n->next_child == PACK_NONE)
-		list_remove(r, n);
+		TAILQ_REMOVE(&r->stack, n, on_stack);
 	return true;
 }
 
@@ -172,7 +145,7 @@ take_locked(struct pack_resolve *r, struct task *task)
 		if (pick_locked(r, task)) {
 			r->busy++;
 			/* Wake another thread only if work is left; it wakes the next one. */
-			if (r->top != NULL && r->waiting > 0)
+			if (!TAILQ_EMPTY(&r->stack) && r->waiting > 0)
 				pthread_cond_signal(&r->work);
 			return true;
 		}
@@ -194,8 +167,9 @@ make_room(struct pack_resolve *r, struct pack_block *b, size_t size, struct err 
 {
 	if (!pack_memory_has(r->memory, size)) {
 		pthread_mutex_lock(&r->lock);
-		for (struct delta_base *n = r->bottom;
-		     n != NULL && !pack_memory_has(r->memory, size); n = n->above) {
+		for (struct delta_base *n = TAILQ_LAST(&r->stack, delta_stack);
+		     n != NULL && !pack_memory_has(r->memory, size);
+		     n = TAILQ_PREV(n, delta_stack, on_stack)) {
 			if (n->users == 0)
 				pack_block_free(r->memory, &n->object);
 		}
@@ -273,7 +247,7 @@ end_load(struct pack_resolve *r, struct delta_base *n, struct pack_block *object
 {
 	pthread_mutex_lock(&r->lock);
 	n->object = *object;
-	list_push(r, n);
+	TAILQ_INSERT_HEAD(&r->stack, n, on_stack);
 	r->busy--;
 }
 
@@ -282,7 +256,7 @@ end_apply(struct pack_resolve *r, struct delta_base *base, struct delta_base *ma
 {
 	pthread_mutex_lock(&r->lock);
 	if (made != NULL)
-		list_push(r, made);
+		TAILQ_INSERT_HEAD(&r->stack, made, on_stack);
 	r->resolved++;
 	r->busy--;
 	base->users--;
@@ -376,7 +350,6 @@ pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, u
 		 struct err *e)
 {
 	struct pack_resolve *r = err_alloc(e, sizeof(*r), "out of memory to resolve deltas");
-	pthread_condattr_t attributes;
 	bool ok = true;
 
 	if (r == NULL)
@@ -386,11 +359,9 @@ pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, u
 	r->memory = memory;
 	r->made_max_bytes = MADE_BYTES_BASE + table->end * MADE_BYTES_FACTOR;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->ended, &attributes);
+	thread_condition_init(&r->ended);
 	pthread_cond_init(&r->work, NULL);
-	pthread_condattr_destroy(&attributes);
+	TAILQ_INIT(&r->stack);
 	pthread_mutex_lock(&r->lock);
 	while (ok && r->threads_count < threads && r->threads_count < THREADS_MAX) {
 		ok = thread_start(&r->threads[r->threads_count], run, r, e);
@@ -409,20 +380,11 @@ pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory, u
 bool
 pack_resolve_wait(struct pack_resolve *r, unsigned timeout_ms, uint32_t *deltas)
 {
-	struct timespec until;
-	int error = 0;
 	bool is_done;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
 	pthread_mutex_lock(&r->lock);
-	while (r->running > 0 && error != ETIMEDOUT)
-		error = pthread_cond_timedwait(&r->ended, &r->lock, &until);
+	if (r->running > 0)
+		(void)thread_wait(&r->ended, &r->lock, timeout_ms);
 	is_done = r->running == 0;
 	*deltas = r->resolved;
 	pthread_mutex_unlock(&r->lock);
@@ -453,9 +415,9 @@ pack_resolve_free(struct pack_resolve *r)
 	pthread_mutex_unlock(&r->lock);
 	for (unsigned i = 0; i < r->threads_count; i++)
 		pthread_join(r->threads[i], NULL);
-	while ((n = r->top) != NULL) {
+	while ((n = TAILQ_FIRST(&r->stack)) != NULL) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed has left the list */
-		list_remove(r, n);
+		TAILQ_REMOVE(&r->stack, n, on_stack);
 		node_free(r, n);
 	}
 	pthread_mutex_destroy(&r->lock);

@@ -16,7 +16,8 @@ struct pack_resolve;
 struct pack_resolve *pack_resolve_new(int fd, struct pack_table *table, struct pack_memory *memory,
 				      unsigned threads, struct err *e) MUST_CHECK;
 
-/* Waits at most timeout_ms. True: all threads are done. *deltas is the number resolved so far. */
+/* Waits until a thread ends, at most timeout_ms. True: all threads are done. *deltas is the number
+ * resolved so far. */
 bool pack_resolve_wait(struct pack_resolve *r, unsigned timeout_ms, uint32_t *deltas) MUST_CHECK;
 
 /* Whether all deltas were resolved; call it after pack_resolve_wait returned true. */
