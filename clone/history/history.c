@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "base/process/fd.h"
-#include "clone/history/history_private.h"
 #include "clone/target/tree.h"
 
 #define MARK		"workspace-proxy-history"

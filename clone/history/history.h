@@ -13,6 +13,8 @@
 
 #include "clone/failure.h"
 
+#define HISTORY_PATH_BYTES 128u
+
 struct history {
 	char *git;	  /* path of .git */
 	char *repository; /* path of the bare repository that receives the history */
@@ -53,9 +55,15 @@ bool history_replace(const struct history *h, const char *name, int lock_fd, str
 		     struct clone_failure *f) MUST_CHECK;
 void history_unlock(const struct history *h, const char *name, int lock_fd);
 
+/* Removes a killed run's lock on one of git's files, if there is one. */
+void history_drop_stale_lock(const struct history *h);
+
 /* Reads a file in .git; a missing file is empty. */
 bool history_read(int directory, const char *name, struct buf *out,
 		  struct clone_failure *f) MUST_CHECK;
+
+/* Writes all of text and syncs it. */
+bool history_write(int fd, struct str text) MUST_CHECK;
 
 /* Call it once everything is in place: removes the ".keep" files and our directory. */
 void history_finish(struct history *h);

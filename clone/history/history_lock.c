@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/process/fd.h"
-#include "clone/history/history_private.h"
+#include "clone/history/history.h"
 
 #define LOCK		 "lock"
 #define LOCK_TRIES	 20u

@@ -8,6 +8,7 @@
  * created.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>
@@ -26,7 +27,6 @@
 #include "clone/git_clone.h"
 #include "clone/history/history_run.h"
 #include "clone/remote_url.h"
-#include "clone/target/marker.h"
 #include "clone/target/target.h"
 #include "clone/worker/report.h"
 #include "clone/worker/worker_log.h"
@@ -257,6 +257,35 @@ run_attempts(struct worker *w)
 	return true;
 }
 
+/* Whether CLONE_MARKER is set and exists as a regular file. */
+static bool
+has_marker(const struct clone_settings *settings)
+{
+	struct stat st;
+
+	return settings->marker != NULL && lstat(settings->marker, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Creates CLONE_MARKER, a file whose presence means that the clone is complete, as in GitLab
+ * workspaces. Never follows a link; logs a failure as a warning. */
+static void
+write_marker(const struct clone_settings *settings)
+{
+	struct err e = ERR_INIT;
+	int fd;
+
+	if (settings->marker == NULL || has_marker(settings))
+		return;
+	fd = open(settings->marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		(void)err_set_errno(&e, errno, "CLONE_MARKER \"%s\"", settings->marker);
+		log_warn(NULL, "could not write the clone marker", log_err(&e));
+		return;
+	}
+	(void)fsync(fd);
+	close(fd);
+}
+
 static void
 judge_repository(struct worker *w)
 {
@@ -267,7 +296,7 @@ judge_repository(struct worker *w)
 	case EXISTING_SAME:
 		w->progress.notes |= CLONE_NOTE_FOUND;
 		log_info(NULL, "repository exists already, not changed", log_cstr("dir", dir));
-		marker_write(w->settings);
+		write_marker(w->settings);
 		return;
 	case EXISTING_UNREADABLE:
 		w->progress.notes |= CLONE_NOTE_FOUND | CLONE_NOTE_CLOSED;
@@ -333,7 +362,7 @@ clone_into_target(struct worker *w)
 	else if ((!w->settings->umask.is_set ||
 		  target_share(&w->target, w->settings->umask.value, &w->failure)) &&
 		 target_commit(&w->target, &w->failure))
-		marker_write(w->settings);
+		write_marker(w->settings);
 }
 
 /* The sidecar starts before other init containers, which may correct the volume's permissions: a
@@ -369,7 +398,7 @@ run_clone(struct worker *w)
 	w->progress.phase = CLONE_CONNECTING;
 	w->progress.started_at_s = clock_wall_s();
 	report_now(w);
-	if (marker_is_there(w->settings)) {
+	if (has_marker(w->settings)) {
 		w->progress.notes = CLONE_NOTE_MARKED;
 		log_info(NULL, "clone marker exists, nothing to do",
 			 log_cstr("marker", w->settings->marker));
