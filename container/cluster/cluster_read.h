@@ -6,7 +6,7 @@
 #ifndef CONTAINER_CLUSTER_CLUSTER_READ_H
 #define CONTAINER_CLUSTER_CLUSTER_READ_H
 
-#include "container/cluster/cluster_rules.h"
+#include "container/cluster/cluster_report.h"
 
 struct cluster_reader;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The findings of a cluster check, one line each: the object and its problem.
+ * A check of a cluster: the conditions for workspaces to get their sidecars, and for users to reach
+ * them. Its findings are one line each: the object and its problem.
  */
 #ifndef CONTAINER_CLUSTER_CLUSTER_REPORT_H
 #define CONTAINER_CLUSTER_CLUSTER_REPORT_H
@@ -9,11 +10,21 @@
 
 #include "container/cluster/cluster_objects.h"
 
+#define CLUSTER_SPACE  "workspace-proxy" /* of webhook and relay, in the manifests */
+#define CLUSTER_SECRET "workspace-proxy-webhook-tls"
+
 struct cluster_report {
 	FILE *out;
 	size_t problems;
 	size_t notes;
 	size_t unchecked; /* checks that were not possible */
+};
+
+struct cluster_check {
+	const struct cluster_objects *objects;
+	struct cluster_report *report;
+	struct str space; /* of webhook and relay */
+	int64_t now_s;
 };
 
 /* Adds a problem of subject, which is an object or a name. Replaces control characters. */

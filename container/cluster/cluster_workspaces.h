@@ -5,7 +5,7 @@
 #ifndef CONTAINER_CLUSTER_CLUSTER_WORKSPACES_H
 #define CONTAINER_CLUSTER_CLUSTER_WORKSPACES_H
 
-#include "container/cluster/cluster_rules.h"
+#include "container/cluster/cluster_report.h"
 
 void cluster_check_workspaces(const struct cluster_check *c);
 
