@@ -19,6 +19,7 @@
 #include "base/crypto/crypto.h"
 #include "base/net/tls/certificate.h"
 #include "base/net/tls/certificate_pem.h"
+#include "base/process/fd.h"
 #include "container/webhook/service_certificate.h"
 
 #define PEM_MAX_BYTES 16384u
@@ -52,20 +53,6 @@ parse_arguments(struct certs *c, int argc, char **argv)
 	return service_certificate_is_name(str_from(argv[1]));
 }
 
-static bool
-write_whole(int fd, struct str text)
-{
-	while (text.len > 0) {
-		ssize_t written = write(fd, text.data, text.len);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		text = str_skip(text, (size_t)written);
-	}
-	return fsync(fd) == 0;
-}
-
 /* Writes a temporary file and renames it. */
 static bool
 write_file(const struct certs *c, const char *name, mode_t mode, struct str text, struct err *e)
@@ -79,7 +66,8 @@ write_file(const struct certs *c, const char *name, mode_t mode, struct str text
 	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return err_set_errno(e, errno, "%s", path);
-	bool ok = fchmod(fd, mode) == 0 && write_whole(fd, text) && rename(temporary, path) == 0;
+	bool ok = fchmod(fd, mode) == 0 && fd_write_all(fd, text) && fsync(fd) == 0 &&
+		  rename(temporary, path) == 0;
 	if (!ok) {
 		err_set_errno(e, errno, "%s", path);
 		(void)unlink(temporary);

@@ -179,29 +179,14 @@ on_fetched(const struct fetch_response *response, const struct err *error, bool 
 	json_doc_free(doc);
 }
 
-static struct fetch *
-new_fetch(struct loop *l, const struct cluster_api *a, unsigned connections_max, struct err *e)
-{
-	const struct fetch_options options = {
-		.ca_file = a->ca_file,
-		.user_agent = "workspace-proxy",
-		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-		.stall_timeout_ms = STALL_TIMEOUT_MS,
-		.total_timeout_ms = TOTAL_TIMEOUT_MS,
-		.body_max_bytes = ANSWER_MAX_BYTES,
-		.connections_max = connections_max,
-	};
-
-	return fetch_new(l, &options, e);
-}
-
 struct cluster_api *
-cluster_api_new(struct loop *l, const struct cluster_api_options *options, struct err *e)
+cluster_api_new(struct loop *l, const struct container_settings *settings, unsigned connections_max,
+		struct err *e)
 {
-	const char *dir = options->account_dir;
+	const char *dir = settings->account_dir;
 	struct cluster_api *a = calloc(1, sizeof(*a));
 
-	if (a == NULL || (a->url = strdup(options->url)) == NULL) {
+	if (a == NULL || (a->url = strdup(settings->cluster_url)) == NULL) {
 		free(a);
 		err_set(e, ERR_MEMORY, "out of memory for the API client");
 		return NULL;
@@ -213,7 +198,16 @@ cluster_api_new(struct loop *l, const struct cluster_api_options *options, struc
 		return NULL;
 	}
 	a->ca_seen = file_watch_stat(a->ca_file);
-	a->fetch = new_fetch(l, a, options->connections_max, e);
+	const struct fetch_options options = {
+		.ca_file = a->ca_file,
+		.user_agent = "workspace-proxy",
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.stall_timeout_ms = STALL_TIMEOUT_MS,
+		.total_timeout_ms = TOTAL_TIMEOUT_MS,
+		.body_max_bytes = ANSWER_MAX_BYTES,
+		.connections_max = connections_max,
+	};
+	a->fetch = fetch_new(l, &options, e);
 	if (a->fetch == NULL) {
 		(void)err_wrap(e, "service account");
 		cluster_api_free(a);

@@ -11,15 +11,10 @@
 
 #include "base/json.h"
 #include "base/net/loop.h"
+#include "container/container_settings.h"
 
 struct cluster_api;
 struct cluster_call; /* a request under way */
-
-struct cluster_api_options {
-	const char *url;	  /* the server's origin */
-	const char *account_dir;  /* as /var/run/secrets/kubernetes.io/serviceaccount */
-	unsigned connections_max; /* requests at the same time; further ones wait */
-};
 
 enum cluster_method {
 	CLUSTER_READ,
@@ -52,8 +47,9 @@ struct cluster_answer {
  * request. */
 typedef void cluster_done_fn(const struct cluster_answer *answer, void *arg);
 
-struct cluster_api *cluster_api_new(struct loop *l, const struct cluster_api_options *options,
-				    struct err *e) MUST_CHECK;
+/* At most connections_max requests run at the same time; further ones wait. */
+struct cluster_api *cluster_api_new(struct loop *l, const struct container_settings *settings,
+				    unsigned connections_max, struct err *e) MUST_CHECK;
 void cluster_api_free(struct cluster_api *a); /* cancels requests in progress */
 
 /* NULL: not started, done does not run. */

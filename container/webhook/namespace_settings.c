@@ -294,11 +294,6 @@ struct namespace_settings *
 namespace_settings_new(struct loop *l, const struct container_settings *settings, uint64_t *reads,
 		       struct err *e)
 {
-	const struct cluster_api_options api = {
-		.url = settings->cluster_url,
-		.account_dir = settings->account_dir,
-		.connections_max = 1,
-	};
 	struct namespace_settings *n = err_alloc(e, sizeof(*n), "out of memory");
 
 	if (n == NULL)
@@ -308,7 +303,7 @@ namespace_settings_new(struct loop *l, const struct container_settings *settings
 	TAILQ_INIT(&n->queue);
 	LIST_INIT(&n->entries);
 	loop_defer_init(&n->next, l, on_next, n);
-	n->api = cluster_api_new(l, &api, e);
+	n->api = cluster_api_new(l, settings, 1, e);
 	if (n->api != NULL)
 		return n;
 	namespace_settings_free(n);

@@ -369,11 +369,6 @@ set_times(struct own_certificate *o)
 struct own_certificate *
 own_certificate_new(struct loop *l, const struct own_certificate_options *options, struct err *e)
 {
-	const struct cluster_api_options api = {
-		.url = options->settings->cluster_url,
-		.account_dir = options->settings->account_dir,
-		.connections_max = 1,
-	};
 	struct own_certificate *o = err_alloc(e, sizeof(*o), "out of memory");
 
 	if (o == NULL)
@@ -383,7 +378,7 @@ own_certificate_new(struct loop *l, const struct own_certificate_options *option
 	loop_timer_init(&o->next_round, l, on_next_round, o);
 	service_certificate_host(options->settings->webhook_service, o->host);
 	set_times(o);
-	o->api = cluster_api_new(l, &api, e);
+	o->api = cluster_api_new(l, options->settings, 1, e);
 	if (o->api == NULL || (!set_paths(o) && !err_set(e, ERR_CONFIG, "names are too long"))) {
 		own_certificate_free(o);
 		return NULL;

@@ -6,7 +6,6 @@
 #include "container/webhook/reviews.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log/log.h"
@@ -31,15 +30,6 @@ struct pending {
 	uint64_t deadline_ms;
 };
 
-static uint64_t
-now_us(void)
-{
-	struct timespec now;
-
-	err_assert(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 static void on_no_patience(void *arg);
 
 static struct pending *
@@ -54,7 +44,7 @@ new_pending(const struct review_route *route, struct service_wait *wait)
 		.wait = wait,
 		.kind = route->kind,
 		.is_of_space = route->is_of_space,
-		.begin_us = now_us(),
+		.begin_us = clock_monotonic_us(),
 	};
 	p->deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
 	buf_init(&p->namespace, NAMESPACE_MAX_BYTES);
@@ -98,7 +88,8 @@ finish(struct pending *p, const struct err *e)
 	else
 		service_answer(p->wait, 200, "application/json", buf_view(&p->answer));
 	m->reviews[p->kind][p->outcome]++;
-	metrics_observe(&m->duration[p->kind], &metrics_latency_bounds, now_us() - p->begin_us);
+	metrics_observe(&m->duration[p->kind], &metrics_latency_bounds,
+			clock_monotonic_us() - p->begin_us);
 	log_info(NULL, "review", log_cstr("webhook", webhook_kinds[p->kind]),
 		 log_cstr("outcome", webhook_outcomes[p->outcome]));
 	free_pending(p);

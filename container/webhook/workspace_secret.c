@@ -167,17 +167,12 @@ on_created(const struct cluster_answer *answer, void *arg)
 struct workspace_secrets *
 workspace_secrets_new(struct loop *l, const struct container_settings *settings, struct err *e)
 {
-	const struct cluster_api_options api = {
-		.url = settings->cluster_url,
-		.account_dir = settings->account_dir,
-		.connections_max = CONNECTIONS_MAX,
-	};
 	struct workspace_secrets *s = err_alloc(e, sizeof(*s), "out of memory");
 
 	if (s == NULL)
 		return NULL;
 	s->settings = settings;
-	s->api = cluster_api_new(l, &api, e);
+	s->api = cluster_api_new(l, settings, CONNECTIONS_MAX, e);
 	if (s->api != NULL)
 		return s;
 	workspace_secrets_free(s);
