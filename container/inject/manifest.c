@@ -5,7 +5,7 @@
  */
 #include "container/inject/manifest.h"
 
-#include "container/inject/network_policy.h"
+#include "container/inject/inject_private.h"
 #include "container/inject/uninject.h"
 #include "container/webhook/patch.h"
 #include "container/yaml/yaml.h"
@@ -30,6 +30,50 @@ struct manifest_stream {
 	size_t documents;
 	bool is_after_change; /* the last document was rewritten: it may lack a separator */
 };
+
+/* Makes the NetworkPolicy that admits only connections to the sidecar's HTTPS port into labelled
+ * pods. An empty namespace means the current one. */
+static struct node *
+new_policy(struct doc *d, struct str namespace)
+{
+	struct node *policy = node_new(d, NODE_MAP);
+
+	node_set_str(d, policy, "apiVersion", STR("networking.k8s.io/v1"));
+	node_set_str(d, policy, "kind", STR("NetworkPolicy"));
+	struct node *metadata = node_set_map(d, policy, "metadata");
+	node_set_str(d, metadata, "name", STR(INJECT_NAME));
+	if (namespace.len > 0)
+		node_set_str(d, metadata, "namespace", namespace);
+	node_set_str(d, node_set_map(d, metadata, "annotations"), INJECT_PREFIX "status",
+		     STR("injected"));
+	struct node *spec = node_set_map(d, policy, "spec");
+	struct node *selector = node_set_map(d, spec, "podSelector");
+	node_set_str(d, node_set_map(d, selector, "matchLabels"), INJECT_LABEL, STR("true"));
+	node_append(node_set_list(d, spec, "policyTypes"), node_new_str(d, STR("Ingress")));
+	struct node *rule = node_append_map(d, node_set_list(d, spec, "ingress"));
+	struct node *port = node_append_map(d, node_set_list(d, rule, "ports"));
+	node_set_str(d, port, "protocol", STR("TCP"));
+	node_set_int(d, port, "port", INJECT_HTTPS_NUMBER);
+	return policy;
+}
+
+static bool
+is_policy(const struct node *object, struct str namespace)
+{
+	return str_equal(node_text_at(object, "kind"), STR("NetworkPolicy")) &&
+	       str_equal(node_text_at(object, "metadata.name"), STR(INJECT_NAME)) &&
+	       str_equal(node_text_at(object, "metadata.namespace"), namespace);
+}
+
+/* Whether injection has added it to a manifest. */
+static bool
+is_added_policy(const struct node *object)
+{
+	const struct node *annotations = node_find(object, "metadata.annotations");
+
+	return is_policy(object, node_text_at(object, "metadata.namespace")) &&
+	       str_equal(node_text(node_get(annotations, INJECT_PREFIX "status")), STR("injected"));
+}
 
 static void
 send_note(const struct manifest_stream *s, enum manifest_note note, const char *object,
@@ -59,15 +103,15 @@ static bool
 note_namespace(struct manifest_stream *s, const struct node *object, bool is_ours)
 {
 	struct str own = node_text_at(object, "metadata.namespace");
-	bool is_policy = network_policy_is(object, own);
+	bool has_policy = is_policy(object, own);
 
-	if (!is_policy && !(is_ours && inject_is_workload(object)))
+	if (!has_policy && !(is_ours && inject_is_workload(object)))
 		return true;
 	struct namespace *n = find_namespace(s, object);
 	if (n == NULL)
 		return false;
-	n->has_policy = n->has_policy || is_policy;
-	n->has_workload = n->has_workload || !is_policy;
+	n->has_policy = n->has_policy || has_policy;
+	n->has_workload = n->has_workload || !has_policy;
 	return true;
 }
 
@@ -116,7 +160,7 @@ is_list(const struct node *root)
 static bool
 is_to_be_removed(const struct manifest_stream *s, const struct node *object)
 {
-	return s->manifest->is_reverse && network_policy_is_added(object);
+	return s->manifest->is_reverse && is_added_policy(object);
 }
 
 static bool
@@ -153,7 +197,7 @@ missing_policy(struct manifest_stream *s, struct doc *d, size_t i)
 {
 	if (!needs_policy(s, i))
 		return NULL;
-	struct node *policy = network_policy_new(d, s->namespaces[i].name);
+	struct node *policy = new_policy(d, s->namespaces[i].name);
 	send_note(s, MANIFEST_CHANGED, inject_report_subject(d, policy), "added");
 	return policy;
 }
