@@ -103,18 +103,13 @@ inject_is_labelled(const struct node *pod)
 void
 inject_label(struct doc *d, struct node *object)
 {
-	struct node *metadata = node_get(object, "metadata");
-	struct node *labels = node_get(metadata, "labels");
 	bool is_workspace = inject_is_workload(object) ||
 			    (is_service(object) &&
 			     node_named(node_find(object, "spec.ports"), STR("workspace")) != NULL);
 
-	if (!is_workspace || node_get(labels, INJECT_LABEL) != NULL)
+	if (!is_workspace || node_get(node_find(object, "metadata.labels"), INJECT_LABEL) != NULL)
 		return;
-	if (!node_is(metadata, NODE_MAP))
-		metadata = node_set_map(d, object, "metadata");
-	if (!node_is(labels, NODE_MAP))
-		labels = node_set_map(d, metadata, "labels");
+	struct node *labels = inject_map_at(d, inject_map_at(d, object, "metadata"), "labels");
 	node_set_str(d, labels, INJECT_LABEL, STR("true"));
 }
 

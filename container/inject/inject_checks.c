@@ -13,12 +13,6 @@
 /* Such containers can read other pods' volumes and memory on the node. */
 #define NODE_HINT "the container could read the sidecar's secrets through the node"
 
-static bool
-is_true(const struct node *n)
-{
-	return node_is(n, NODE_BOOL) && n->integer != 0;
-}
-
 /* SELinux types without confinement, such as spc_t; those below are allowed by the baseline Pod
  * Security Standard. */
 static void
@@ -39,12 +33,12 @@ inject_check_spec(struct inject *c)
 {
 	struct str restart = node_text_at(c->spec, "restartPolicy");
 
-	if (is_true(node_get(c->spec, "hostNetwork")))
+	if (node_is_true(node_get(c->spec, "hostNetwork")))
 		inject_problem(c, "hostNetwork: everything on the node could reach the IDE's "
 				  "loopback port");
-	if (is_true(node_get(c->spec, "hostPID")))
+	if (node_is_true(node_get(c->spec, "hostPID")))
 		inject_problem(c, "hostPID: " PROCESS_HINT);
-	if (is_true(node_get(c->spec, "shareProcessNamespace")))
+	if (node_is_true(node_get(c->spec, "shareProcessNamespace")))
 		inject_problem(c, "shareProcessNamespace: " PROCESS_HINT);
 	check_selinux(c);
 	if (c->is_job && c->settings->sidecar == CONTAINER_CLASSIC)
@@ -188,7 +182,7 @@ check_privileges(struct inject *c, const struct node *container)
 						   "SYS_RAWIO"};
 	const struct node *added = node_find(container, "securityContext.capabilities.add");
 
-	if (is_true(node_find(container, "securityContext.privileged")))
+	if (node_is_true(node_find(container, "securityContext.privileged")))
 		inject_problem(c, "container %.*s: privileged: " NODE_HINT,
 			       STR_FMT(inject_name_of(container)));
 	for (const struct node *n = node_first(added); n != NULL; n = node_next(n)) {

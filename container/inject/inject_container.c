@@ -117,25 +117,6 @@ add_git(struct builder *b)
 		add_env_text(b, "SSH_SOCKET", INJECT_SSH_SOCKET);
 }
 
-/* Sets the address of an sshd that the image itself starts. */
-static void
-add_ssh_upstream(struct builder *b)
-{
-	const struct inject_params *p = &b->c->params;
-	const struct {
-		const char *name;
-		struct str value;
-	} settings[] = {
-		{"SSH_UPSTREAM", p->ssh_upstream},
-		{"SSH_UPSTREAM_HOST_KEY", p->ssh_upstream_host_key},
-		{"SSH_UPSTREAM_USER", p->ssh_upstream_user},
-	};
-
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		if (settings[i].value.len > 0)
-			add_env(b, settings[i].name, settings[i].value);
-}
-
 static void
 add_certificate(struct builder *b)
 {
@@ -209,7 +190,10 @@ add_environment(struct builder *b)
 	add_secret_files(b);
 	add_env_text(b, "STATE_DIR", STATE_PATH);
 	add_git(b);
-	add_ssh_upstream(b);
+	/* The address of an sshd that the image itself starts. */
+	add_env(b, "SSH_UPSTREAM", p->ssh_upstream);
+	add_env(b, "SSH_UPSTREAM_HOST_KEY", p->ssh_upstream_host_key);
+	add_env(b, "SSH_UPSTREAM_USER", p->ssh_upstream_user);
 	add_drain_timeout(b);
 	if (p->ide_log.len > 0)
 		add_env_text(b, "LOG_FILES", INJECT_LOG_PATH "/*.log");

@@ -7,6 +7,8 @@
  */
 #include <stdio.h>
 
+#include "base/ascii.h"
+
 #include "container/inject/inject_private.h"
 #include "container/inject/value/quantity.h"
 #include "container/inject/value/tolerance.h"
@@ -53,20 +55,13 @@ is_account_volume(const struct node *volume)
 }
 
 static bool
-is_read_only_mount(const struct node *mount)
-{
-	const struct node *read_only = node_get(mount, "readOnly");
-
-	return node_is(read_only, NODE_BOOL) && read_only->integer != 0;
-}
-
-static bool
 is_added_mount(const struct inject *c, const struct node *mount)
 {
 	struct str path = node_text_at(mount, "mountPath");
 	struct str name = node_text_at(mount, "name");
 
-	if (!is_read_only_mount(mount) || str_starts_with(name, STR(INJECT_NAME "-")))
+	if (!node_is_true(node_get(mount, "readOnly")) ||
+	    str_starts_with(name, STR(INJECT_NAME "-")))
 		return false;
 	if (tolerance_has_mount(c->settings->tolerated, path))
 		return true;
@@ -168,14 +163,9 @@ is_pinned(struct str wanted, struct str actual)
 	struct str digest = str_skip(actual, wanted.len);
 	struct str hex = str_skip(digest, sizeof(DIGEST) - 1);
 
-	if (!str_starts_with(actual, wanted) || !str_starts_with(digest, STR(DIGEST)) ||
-	    str_find_byte(wanted, '@') != SIZE_MAX || hex.len != DIGEST_CHARS)
-		return false;
-	for (size_t i = 0; i < hex.len; i++)
-		if (!((hex.data[i] >= '0' && hex.data[i] <= '9') ||
-		      (hex.data[i] >= 'a' && hex.data[i] <= 'f')))
-			return false;
-	return true;
+	return str_starts_with(actual, wanted) && str_starts_with(digest, STR(DIGEST)) &&
+	       str_find_byte(wanted, '@') == SIZE_MAX && hex.len == DIGEST_CHARS &&
+	       ascii_all_lower_hex(hex);
 }
 
 /* Whether the texts are equivalent, or differ by an accepted change of others. */

@@ -52,9 +52,8 @@ take_host(struct inject *c, const struct node *template)
 	host = host_of(c, template);
 	if (host.len == 0)
 		return;
-	char *url = arena_printf(&c->doc->arena, "https://" PORT_TEXT "-%.*s", STR_FMT(host));
-	c->doc->failed = c->doc->failed || url == NULL;
-	c->params.external_url = str_from(url);
+	c->params.external_url = inject_made(
+		c, arena_printf(&c->doc->arena, "https://" PORT_TEXT "-%.*s", STR_FMT(host)));
 }
 
 void

@@ -347,10 +347,8 @@ complete_name(struct inject *c)
 				  "INJECT_ZONE is not set");
 		return;
 	}
-	char *url = arena_printf(&c->doc->arena, "https://%.*s.%s", STR_FMT(p->name),
-				 c->settings->zone);
-	c->doc->failed = c->doc->failed || url == NULL;
-	p->external_url = str_from(url);
+	p->external_url = inject_made(c, arena_printf(&c->doc->arena, "https://%.*s.%s",
+						      STR_FMT(p->name), c->settings->zone));
 	c->report->host = str_skip(p->external_url, strlen("https://"));
 }
 
@@ -471,13 +469,11 @@ inject_apply_defaults(struct doc *d, struct node *pod, const struct node *data,
 		      struct inject_report *report)
 {
 	struct node *metadata = node_get(pod, "metadata");
-	struct node *annotations = node_get(metadata, "annotations");
 	struct inject c = {.doc = d, .report = report};
 
 	if (node_first(data) == NULL || !node_is(metadata, NODE_MAP))
 		return;
-	if (!node_is(annotations, NODE_MAP))
-		annotations = node_set_map(d, metadata, "annotations");
+	struct node *annotations = inject_map_at(d, metadata, "annotations");
 	for (const struct node *v = node_first(data); v != NULL; v = node_next(v))
 		apply_default(&c, annotations, v);
 }

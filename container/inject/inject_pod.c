@@ -72,9 +72,16 @@ find_upstream_port(struct inject *c)
 			       STR_FMT(inject_name_of(c->ide)));
 		return;
 	}
-	char *text = arena_printf(&c->doc->arena, "%d", (int)port->integer);
-	c->doc->failed = c->doc->failed || text == NULL;
-	c->params.upstream_port = str_from(text);
+	c->params.upstream_port =
+		inject_made(c, arena_printf(&c->doc->arena, "%d", (int)port->integer));
+}
+
+struct node *
+inject_map_at(struct doc *d, struct node *map, const char *key)
+{
+	struct node *there = node_get(map, key);
+
+	return node_is(there, NODE_MAP) ? there : node_set_map(d, map, key);
 }
 
 static struct node *
@@ -243,11 +250,7 @@ inject_set_variable(struct inject *c, struct str name, struct str value)
 	if (there == NULL) {
 		there = node_append_map(c->doc, env);
 		node_set_str(c->doc, there, "name", name);
-		node_set_str(c->doc, there, "value", value);
-		return;
 	}
-	if (str_equal(node_text_at(there, "value"), value) && node_get(there, "valueFrom") == NULL)
-		return;
 	node_remove(there, "valueFrom");
 	node_set_str(c->doc, there, "value", value);
 }
@@ -290,9 +293,9 @@ ensure_port_address(struct inject *c)
 	if (str_starts_with(host, ide_prefix))
 		host = str_skip(host, ide_prefix.len);
 	host = str_take(host, str_find_byte(host, '/'));
-	char *address = arena_printf(&c->doc->arena, "https://{{port}}-%.*s/", STR_FMT(host));
-	c->doc->failed = c->doc->failed || address == NULL;
-	inject_set_variable(c, STR("VSCODE_PROXY_URI"), str_from(address));
+	inject_set_variable(c, STR("VSCODE_PROXY_URI"),
+			    inject_made(c, arena_printf(&c->doc->arena, "https://{{port}}-%.*s/",
+							STR_FMT(host))));
 }
 
 static size_t
@@ -368,12 +371,8 @@ ensure_ide_args(struct inject *c)
 static void
 ensure_status(struct inject *c)
 {
-	struct node *annotations = node_get(c->metadata, "annotations");
-
-	if (!node_is(annotations, NODE_MAP))
-		annotations = node_set_map(c->doc, c->metadata, "annotations");
-	if (!str_equal(node_text(node_get(annotations, INJECT_PREFIX "status")), STR("injected")))
-		node_set_str(c->doc, annotations, INJECT_PREFIX "status", STR("injected"));
+	node_set_str(c->doc, inject_map_at(c->doc, c->metadata, "annotations"),
+		     INJECT_PREFIX "status", STR("injected"));
 }
 
 static void

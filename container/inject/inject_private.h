@@ -51,6 +51,14 @@ inject_has_no_problem(const struct inject *c)
 	return c->report->problems.count == 0 && !c->doc->failed;
 }
 
+/* A text made in the document's arena; NULL: there was no memory, and the document fails. */
+static inline struct str
+inject_made(struct inject *c, const char *text)
+{
+	c->doc->failed = c->doc->failed || text == NULL;
+	return str_from(text);
+}
+
 /* The name of a container or volume, truncated for messages. */
 static inline struct str
 inject_name_of(const struct node *named)
@@ -69,6 +77,9 @@ void inject_check_pod(struct inject *c, const struct node *ours);
 
 /* Whether the volume of this name is one of those that injection adds. */
 bool inject_is_our_volume(struct str volume);
+
+/* Returns the map at the key, which is made where there is none. */
+struct node *inject_map_at(struct doc *d, struct node *map, const char *key);
 
 /* Adds a mount to the IDE's container. A different mount of that volume is a problem. */
 void inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only);

@@ -70,12 +70,9 @@ inject_shared_group(const struct inject *c)
 void
 inject_ensure_group(struct inject *c)
 {
-	struct node *context = node_get(c->spec, "securityContext");
-
 	if (!inject_has_own_user(c) || c->params.clone_dir.len == 0 || inject_shared_group(c) >= 0)
 		return;
-	if (!node_is(context, NODE_MAP))
-		context = node_set_map(c->doc, c->spec, "securityContext");
+	struct node *context = inject_map_at(c->doc, c->spec, "securityContext");
 	node_set_int(c->doc, context, "fsGroup", INJECT_GROUP_ID);
 	if (node_get(context, "fsGroupChangePolicy") == NULL)
 		node_set_str(c->doc, context, "fsGroupChangePolicy", STR("OnRootMismatch"));

@@ -277,12 +277,9 @@ uninject_record(struct doc *d, const struct node *before, struct node *object)
 	if (d->failed || node_equal(part_of(stripped), part_of(old)))
 		return;
 	buf_init(&text, RECORD_MAX_BYTES);
-	if (patch_write(part_of(stripped), part_of(old), &text)) {
-		struct node *annotations = node_get(metadata, "annotations");
-		if (!node_is(annotations, NODE_MAP))
-			annotations = node_set_map(d, metadata, "annotations");
-		node_set_str(d, annotations, INJECT_PREFIX UNINJECT_RECORD, buf_view(&text));
-	}
+	if (patch_write(part_of(stripped), part_of(old), &text))
+		node_set_str(d, inject_map_at(d, metadata, "annotations"),
+			     INJECT_PREFIX UNINJECT_RECORD, buf_view(&text));
 	buf_fini(&text);
 }
 

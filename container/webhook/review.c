@@ -164,14 +164,6 @@ copy_name(char to[WORKSPACE_SECRET_TEXT_BYTES], struct str name)
 	return fits;
 }
 
-static bool
-is_dry_run(const struct review *r)
-{
-	const struct node *dry_run = node_get(r->request, "dryRun");
-
-	return node_is(dry_run, NODE_BOOL) && dry_run->integer != 0;
-}
-
 /* Determines the secret of a pod if the webhook creates secrets in its namespace, which the API
  * server reports. */
 static void
@@ -182,7 +174,8 @@ order_secret(struct review *r)
 	struct str uid = node_text_at(r->request, "uid");
 
 	if (r->settings->secrets != CONTAINER_SECRETS_CREATE || r->report.secret.len == 0 ||
-	    is_dry_run(r) || !namespace_pattern_matches(r->settings->secrets_namespace, namespace))
+	    node_is_true(node_get(r->request, "dryRun")) ||
+	    !namespace_pattern_matches(r->settings->secrets_namespace, namespace))
 		return;
 	if (!copy_name(order->namespace, namespace) || !copy_name(order->name, r->report.secret) ||
 	    !copy_name(order->host, r->report.host)) {

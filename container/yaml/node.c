@@ -128,40 +128,37 @@ node_set_str(struct doc *d, struct node *map, const char *key, struct str text)
 	node_set(d, map, key, node_new_str(d, text));
 }
 
+static struct node *
+set_new(struct doc *d, struct node *map, const char *key, enum node_kind kind)
+{
+	struct node *n = node_new(d, kind);
+
+	node_set(d, map, key, n);
+	return n;
+}
+
 void
 node_set_int(struct doc *d, struct node *map, const char *key, int64_t value)
 {
-	struct node *n = node_new(d, NODE_INT);
-
-	n->integer = value;
-	node_set(d, map, key, n);
+	set_new(d, map, key, NODE_INT)->integer = value;
 }
 
 void
 node_set_bool(struct doc *d, struct node *map, const char *key, bool value)
 {
-	struct node *n = node_new(d, NODE_BOOL);
-
-	n->integer = value;
-	node_set(d, map, key, n);
+	set_new(d, map, key, NODE_BOOL)->integer = value;
 }
 
 struct node *
 node_set_map(struct doc *d, struct node *map, const char *key)
 {
-	struct node *n = node_new(d, NODE_MAP);
-
-	node_set(d, map, key, n);
-	return n;
+	return set_new(d, map, key, NODE_MAP);
 }
 
 struct node *
 node_set_list(struct doc *d, struct node *map, const char *key)
 {
-	struct node *n = node_new(d, NODE_LIST);
-
-	node_set(d, map, key, n);
-	return n;
+	return set_new(d, map, key, NODE_LIST);
 }
 
 struct node *
@@ -196,6 +193,12 @@ bool
 node_is(const struct node *n, enum node_kind kind)
 {
 	return n != NULL && n->kind == kind;
+}
+
+bool
+node_is_true(const struct node *n)
+{
+	return node_is(n, NODE_BOOL) && n->integer != 0;
 }
 
 struct node *

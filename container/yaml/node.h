@@ -81,6 +81,7 @@ struct node *node_get_str(const struct node *n, struct str key);
 struct node *node_find(const struct node *n, const char *path);
 
 bool node_is(const struct node *n, enum node_kind kind); /* false for NULL */
+bool node_is_true(const struct node *n);
 /* Returns the text of a string; empty for other nodes and NULL. */
 struct str node_text(const struct node *n);
 struct str node_text_at(const struct node *n, const char *path);

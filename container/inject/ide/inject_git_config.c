@@ -48,19 +48,16 @@ is_there(const struct node *env, const struct git_config *config, size_t at)
 static void
 set_indexed(struct inject *c, const char *prefix, size_t index, const char *value)
 {
-	char *name = arena_printf(&c->doc->arena, "%s%zu", prefix, index);
-
-	c->doc->failed = c->doc->failed || name == NULL;
-	inject_set_variable(c, str_from(name), str_from(value));
+	inject_set_variable(c, inject_made(c, arena_printf(&c->doc->arena, "%s%zu", prefix, index)),
+			    str_from(value));
 }
 
 static void
 append(struct inject *c, const struct git_config *config, size_t at)
 {
-	char *count = arena_printf(&c->doc->arena, "%zu", at + config->count);
-
-	c->doc->failed = c->doc->failed || count == NULL;
-	inject_set_variable(c, STR(COUNT_NAME), str_from(count));
+	inject_set_variable(
+		c, STR(COUNT_NAME),
+		inject_made(c, arena_printf(&c->doc->arena, "%zu", at + config->count)));
 	for (size_t i = 0; i < config->count; i++) {
 		set_indexed(c, "GIT_CONFIG_KEY_", at + i, config->pairs[i].key);
 		set_indexed(c, "GIT_CONFIG_VALUE_", at + i, config->pairs[i].value);

@@ -75,10 +75,8 @@ find_path(struct inject *c, const struct node *get)
 
 	if (str_starts_with(path, STR("/")))
 		return path;
-	char *text = arena_printf(&c->doc->arena, "/%.*s",
-				  STR_FMT(str_take(path, HEALTH_CHECK_PATH_MAX)));
-	c->doc->failed = c->doc->failed || text == NULL;
-	return str_from(text);
+	return inject_made(c, arena_printf(&c->doc->arena, "/%.*s",
+					   STR_FMT(str_take(path, HEALTH_CHECK_PATH_MAX))));
 }
 
 static bool
@@ -158,9 +156,8 @@ inject_plan_probes(struct inject *c)
 		checks.items[i] = plan_probe(c, i, old.items[i]);
 	buf_init(&text, TEXT_MAX_BYTES);
 	health_checks_format(&checks, &text);
-	const char *kept = arena_dup(&c->doc->arena, buf_view(&text));
-	c->doc->failed = c->doc->failed || kept == NULL || !buf_is_ok(&text);
-	c->params.probes = str_from(kept);
+	c->params.probes = inject_made(
+		c, buf_is_ok(&text) ? arena_dup(&c->doc->arena, buf_view(&text)) : NULL);
 	buf_fini(&text);
 }
 
@@ -178,16 +175,11 @@ rewrite(struct inject *c, struct node *probe, size_t index)
 static void
 ensure_annotation(struct inject *c)
 {
-	struct node *annotations = node_get(c->metadata, "annotations");
-
-	if (c->params.probes.len == 0) {
-		node_remove(annotations, INJECT_PREFIX "probes");
-		return;
-	}
-	if (!node_is(annotations, NODE_MAP))
-		annotations = node_set_map(c->doc, c->metadata, "annotations");
-	if (!str_equal(node_text(node_get(annotations, INJECT_PREFIX "probes")), c->params.probes))
-		node_set_str(c->doc, annotations, INJECT_PREFIX "probes", c->params.probes);
+	if (c->params.probes.len == 0)
+		node_remove(node_get(c->metadata, "annotations"), INJECT_PREFIX "probes");
+	else
+		node_set_str(c->doc, inject_map_at(c->doc, c->metadata, "annotations"),
+			     INJECT_PREFIX "probes", c->params.probes);
 }
 
 void

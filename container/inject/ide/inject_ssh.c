@@ -73,15 +73,12 @@ make_hook(struct inject *c)
 static void
 ensure_hook(struct inject *c)
 {
-	struct node *lifecycle = node_get(c->ide, "lifecycle");
-	const struct node *there = node_get(lifecycle, "postStart");
+	const struct node *there = node_find(c->ide, "lifecycle.postStart");
 	struct node *wanted = make_hook(c);
 	struct buf path;
 
 	if (there == NULL) {
-		if (!node_is(lifecycle, NODE_MAP))
-			lifecycle = node_set_map(c->doc, c->ide, "lifecycle");
-		node_set(c->doc, lifecycle, "postStart", wanted);
+		node_set(c->doc, inject_map_at(c->doc, c->ide, "lifecycle"), "postStart", wanted);
 		return;
 	}
 	buf_init(&path, 512);
