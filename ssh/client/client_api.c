@@ -71,12 +71,6 @@ client_answer_fini(struct client_answer *a)
 	buf_wipe_fini(&a->body);
 }
 
-struct str
-client_answer_get(const struct client_answer *a, const char *name)
-{
-	return flat_json_get(&a->json, name);
-}
-
 /* A server's text goes to the terminal: only printable ASCII. */
 static void
 copy_printable(char *out, size_t size, struct str text)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process/fd.h"
 #include "ssh/client/client.h"
 #include "ssh/client/client_private.h"
 
@@ -134,12 +135,9 @@ static bool
 write_ours(struct str zone, struct err *e)
 {
 	int lock;
-	bool ok = client_lock(&lock, e);
+	bool ok = client_lock(&lock, e) && write_locked(zone, e);
 
-	if (!ok)
-		return false;
-	ok = write_locked(zone, e);
-	client_unlock(lock);
+	fd_close(lock);
 	return ok;
 }
 

@@ -104,15 +104,9 @@ client_dial(const struct client_host *h, const struct client_login *l, const cha
 		     client_http_ask(&t->http, buf_view(&out), e) &&
 		     take_answer(t, buf_view(&nonce), e);
 		if (!ok)
-			client_tunnel_fini(t);
+			client_http_fini(&t->http);
 	}
 	buf_fini(&nonce);
 	buf_wipe_fini(&out);
 	return ok;
-}
-
-void
-client_tunnel_fini(struct client_tunnel *t)
-{
-	client_http_fini(&t->http);
 }

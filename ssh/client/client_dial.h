@@ -20,9 +20,8 @@ struct client_tunnel {
 	char notice[SSH_SENTENCE_MAX + 1]; /* what does not work; or "" */
 };
 
-/* Connects and sends the request for a tunnel. */
+/* Connects and sends the request for a tunnel. Release it with client_http_fini. */
 bool client_dial(const struct client_host *h, const struct client_login *l, const char *key,
 		 struct client_tunnel *t, struct err *e) MUST_CHECK;
-void client_tunnel_fini(struct client_tunnel *t);
 
 #endif

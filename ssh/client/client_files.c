@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/process/fd.h"
+#include "base/url.h"
 #include "ssh/client/client_private.h"
 
 #define HOSTS	      "hosts"
@@ -120,6 +122,7 @@ client_lock(int *fd, struct err *e)
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char path[CLIENT_PATH_MAX];
 
+	*fd = -1;
 	if (!client_path("lock", path, e))
 		return false;
 	*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -134,16 +137,9 @@ client_lock(int *fd, struct err *e)
 		} else {
 			err_set(e, ERR_TIMEOUT, "%s: another %s holds it", path, client_name());
 		}
-		close(*fd);
 		return false;
 	}
 	return true;
-}
-
-void
-client_unlock(int fd)
-{
-	close(fd);
 }
 
 static bool
@@ -221,6 +217,29 @@ client_login_write(const struct client_host *h, const struct client_login *l, st
 		     : err_set(e, ERR_MEMORY, "out of memory");
 	buf_wipe_fini(&text);
 	return ok;
+}
+
+bool
+client_login_option(struct client_login *l, int argc, char **argv, int *at, struct err *e)
+{
+	const char *name = argv[*at];
+	const char *value = *at + 1 < argc ? argv[*at + 1] : NULL;
+	char absolute[PATH_MAX];
+
+	if (value != NULL && strcmp(name, "--ca-file") == 0) {
+		if (realpath(value, absolute) == NULL)
+			return err_set_errno(e, errno, "%.200s", value);
+		if (strlen(absolute) >= sizeof(l->ca_file))
+			return err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
+		memcpy(l->ca_file, absolute, strlen(absolute) + 1);
+	} else if (value != NULL && strcmp(name, "--prefix") == 0 &&
+		   url_is_plain_path(str_from(value)) && strlen(value) < sizeof(l->prefix)) {
+		memcpy(l->prefix, value, strlen(value) + 1);
+	} else {
+		return err_set(e, ERR_CONFIG, "%s: unexpected argument \"%.64s\"", argv[0], name);
+	}
+	++*at;
+	return true;
 }
 
 bool
@@ -303,12 +322,9 @@ bool
 client_identity(char key[SSH_KEY_TEXT_MAX + 1], struct err *e)
 {
 	int lock;
-	bool ok = client_lock(&lock, e);
+	bool ok = client_lock(&lock, e) && find_identity(key, e);
 
-	if (!ok)
-		return false;
-	ok = find_identity(key, e);
-	client_unlock(lock);
+	fd_close(lock);
 	return ok;
 }
 
@@ -351,11 +367,8 @@ bool
 client_note_host_key(const struct client_host *h, struct str host_key, struct err *e)
 {
 	int lock;
-	bool ok = client_lock(&lock, e);
+	bool ok = client_lock(&lock, e) && note_host_key(h, host_key, e);
 
-	if (!ok)
-		return false;
-	ok = note_host_key(h, host_key, e);
-	client_unlock(lock);
+	fd_close(lock);
 	return ok;
 }

@@ -5,7 +5,6 @@
  * 8628). The stored token is valid for this workspace's SSH only.
  */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,10 +139,10 @@ start_typed(struct login *g, char code[RANDOM_LEN + 1], struct err *e)
 	buf_fini(&form);
 	if (!ok)
 		return false;
-	device_code = client_answer_get(&a, "device_code");
-	user_code = client_answer_get(&a, "user_code");
+	device_code = flat_json_get(&a.json, "device_code");
+	user_code = flat_json_get(&a.json, "user_code");
 	if (a.status != 200) {
-		ok = client_explain(&g->host, a.status, client_answer_get(&a, "message"), e);
+		ok = client_explain(&g->host, a.status, flat_json_get(&a.json, "message"), e);
 	} else if (device_code.len == 0 || device_code.len > RANDOM_LEN ||
 		   user_code.len != USER_CODE_LEN || !ascii_all_alnum_or(user_code, STR(""))) {
 		ok = err_set(e, ERR_PROTOCOL, "%s: malformed answer", g->host.key);
@@ -175,19 +174,19 @@ redeem(struct login *g, const char *code, struct err *e)
 	buf_wipe_fini(&form);
 	if (!ok)
 		return REDEEM_FAILED;
-	token = client_answer_get(&a, "token");
+	token = flat_json_get(&a.json, "token");
 	if (a.status == 200 && token.len > 0 && token.len < sizeof(g->l.token) &&
 	    ascii_all_visible(token)) {
 		memcpy(g->l.token, token.data, token.len);
 		g->l.token[token.len] = '\0';
 		result = REDEEM_OK;
-	} else if (str_equal(client_answer_get(&a, "error"), STR("authorization_pending"))) {
+	} else if (str_equal(flat_json_get(&a.json, "error"), STR("authorization_pending"))) {
 		result = REDEEM_PENDING;
-	} else if (str_equal(client_answer_get(&a, "error"), STR("invalid_grant"))) {
+	} else if (str_equal(flat_json_get(&a.json, "error"), STR("invalid_grant"))) {
 		err_set(e, ERR_DENIED, "%s: the code has expired or was used; log in again",
 			g->host.key);
 	} else {
-		(void)client_explain(&g->host, a.status, client_answer_get(&a, "message"), e);
+		(void)client_explain(&g->host, a.status, flat_json_get(&a.json, "message"), e);
 	}
 	client_answer_fini(&a);
 	return result;
@@ -226,17 +225,17 @@ look_at_workspace(struct login *g)
 		(void)client_fail(&e, 0);
 		return;
 	}
-	user = client_answer_get(&a, "user");
-	problem = client_answer_get(&a, "problem");
+	user = flat_json_get(&a.json, "user");
+	problem = flat_json_get(&a.json, "problem");
 	if (a.status != 200) {
-		(void)client_explain(&g->host, a.status, client_answer_get(&a, "message"), &e);
+		(void)client_explain(&g->host, a.status, flat_json_get(&a.json, "message"), &e);
 		(void)client_fail(&e, 0);
 	} else if (problem.len > 0) {
 		(void)client_explain(&g->host, a.status, problem, &e);
 		(void)client_fail(&e, 0);
 	}
-	if (ssh_key_parse(client_answer_get(&a, "host_key"), &key, NULL) &&
-	    !client_note_host_key(&g->host, client_answer_get(&a, "host_key"), &e))
+	if (ssh_key_parse(flat_json_get(&a.json, "host_key"), &key, NULL) &&
+	    !client_note_host_key(&g->host, flat_json_get(&a.json, "host_key"), &e))
 		(void)client_fail(&e, 0);
 	if (ssh_user_is_valid(user))
 		(void)snprintf(g->l.user, sizeof(g->l.user), "%.*s", STR_FMT(user));
@@ -261,25 +260,11 @@ log_in(struct login *g, struct err *e)
 static bool
 read_options(struct login *g, int argc, char **argv, struct err *e)
 {
-	for (int i = 0; i < argc; i++) {
-		char absolute[PATH_MAX];
-
-		if (strcmp(argv[i], "--no-browser") == 0) {
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--no-browser") == 0)
 			g->has_browser = false;
-		} else if (i + 1 < argc && strcmp(argv[i], "--ca-file") == 0) {
-			if (realpath(argv[++i], absolute) == NULL)
-				return err_set_errno(e, errno, "%.200s", argv[i]);
-			if (strlen(absolute) >= sizeof(g->l.ca_file))
-				return err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
-			memcpy(g->l.ca_file, absolute, strlen(absolute) + 1);
-		} else if (i + 1 < argc && strcmp(argv[i], "--prefix") == 0 &&
-			   url_is_plain_path(str_from(argv[i + 1])) &&
-			   strlen(argv[i + 1]) < sizeof(g->l.prefix)) {
-			(void)snprintf(g->l.prefix, sizeof(g->l.prefix), "%s", argv[++i]);
-		} else {
-			return err_set(e, ERR_CONFIG, "login: unexpected argument \"%.64s\"",
-				       argv[i]);
-		}
+		else if (!client_login_option(&g->l, argc, argv, &i, e))
+			return false;
 	}
 	return true;
 }
@@ -296,8 +281,7 @@ ssh_client_login(int argc, char **argv)
 		return print_usage(stdout, 0);
 	if (argc < 2)
 		return print_usage(stderr, 2);
-	if (!client_host_parse(&g.host, str_from(argv[1]), &e) ||
-	    !read_options(&g, argc - 2, argv + 2, &e))
+	if (!client_host_parse(&g.host, str_from(argv[1]), &e) || !read_options(&g, argc, argv, &e))
 		return client_fail(&e, 2);
 	ok = log_in(&g, &e);
 	secret_wipe(&g, sizeof(g));

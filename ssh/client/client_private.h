@@ -68,15 +68,17 @@ bool client_home_path(const char *name, char out[CLIENT_PATH_MAX], struct err *e
 bool client_read(const char *path, struct buf *out, struct err *e) MUST_CHECK;
 bool client_write(const char *path, struct str text, struct err *e) MUST_CHECK;
 
-/* Held while a file is changed that others change as well; ERR_TIMEOUT after ten seconds. Not
- * recursive. */
+/* Held while a file is changed that others change as well, until fd_close(*fd), also where this
+ * fails; ERR_TIMEOUT after ten seconds. Not recursive. */
 bool client_lock(int *fd, struct err *e) MUST_CHECK;
-void client_unlock(int fd);
 
 bool client_login_read(const struct client_host *h, struct client_login *l,
 		       struct err *e) MUST_CHECK;
 bool client_login_write(const struct client_host *h, const struct client_login *l,
 			struct err *e) MUST_CHECK;
+/* Reads --ca-file or --prefix at argv[*at], and moves *at to the option's value. */
+bool client_login_option(struct client_login *l, int argc, char **argv, int *at,
+			 struct err *e) MUST_CHECK;
 bool client_login_remove(const struct client_host *h, struct err *e) MUST_CHECK;
 
 /* Calls fn for each host that has a login. */
@@ -103,9 +105,6 @@ bool client_ask(const struct client_host *h, const struct client_login *l, const
 		const struct buf *form, bool with_token, struct client_answer *a,
 		struct err *e) MUST_CHECK;
 void client_answer_fini(struct client_answer *a);
-
-/* A member of the answer's object; or the empty view. */
-struct str client_answer_get(const struct client_answer *a, const char *name);
 
 /* Sets e to why the answer is no success, in a sentence for the user. Returns false. */
 bool client_explain(const struct client_host *h, unsigned status, struct str message,

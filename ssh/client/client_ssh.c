@@ -94,7 +94,7 @@ run_stdio(const char *name)
 	/* Before ssh sees a byte: it reads the file when it has the server's key. */
 	ok = client_note_host_key(&h, str_from(tunnel.host_key), &e) &&
 	     client_tunnel_run(&tunnel, &e);
-	client_tunnel_fini(&tunnel);
+	client_http_fini(&tunnel.http);
 	return ok ? 0 : client_fail(&e, EXIT_SSH);
 }
 
@@ -136,10 +136,10 @@ ask_user(const struct client_host *h, struct client_login *l, struct err *e)
 		return true;
 	if (!client_ask(h, l, "/ssh", NULL, true, &a, e))
 		return false;
-	user = client_answer_get(&a, "user");
-	problem = client_answer_get(&a, "problem");
+	user = flat_json_get(&a.json, "user");
+	problem = flat_json_get(&a.json, "problem");
 	if (a.status != 200)
-		ok = client_explain(h, a.status, client_answer_get(&a, "message"), e);
+		ok = client_explain(h, a.status, flat_json_get(&a.json, "message"), e);
 	else if (!ssh_user_is_valid(user))
 		ok = client_explain(h, a.status, problem, e);
 	else

@@ -4,13 +4,10 @@
  * this list, ssh's configuration or the address of a git repository could choose who gets it. One
  * line per zone: zone, prefix, CA file.
  */
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/dns_name.h"
-#include "base/url.h"
+#include "base/process/fd.h"
 #include "ssh/client/client.h"
 #include "ssh/client/client_token.h"
 #include "ssh/client/client_trust.h"
@@ -37,8 +34,7 @@ print_usage(FILE *out, int code)
 /* The options hold for the zone's workspaces, as those of login do for one. */
 struct trusted {
 	struct client_host zone;
-	char prefix[CLIENT_PREFIX_MAX];
-	char ca_file[CLIENT_PATH_MAX]; /* or "" */
+	struct client_login l; /* without token and user */
 };
 
 /* A name with a dot: a whole top-level domain can't be trusted. */
@@ -60,11 +56,12 @@ parse_line(struct trusted *t, struct str line)
 	struct str prefix;
 
 	if (!str_next(&line, ' ', &zone) || !parse_zone(&t->zone, zone, NULL) ||
-	    !str_next(&line, ' ', &prefix) || prefix.len >= sizeof(t->prefix) ||
-	    line.len >= sizeof(t->ca_file))
+	    !str_next(&line, ' ', &prefix) || prefix.len >= sizeof(t->l.prefix) ||
+	    line.len >= sizeof(t->l.ca_file))
 		return false;
-	(void)snprintf(t->prefix, sizeof(t->prefix), "%.*s", STR_FMT(prefix));
-	(void)snprintf(t->ca_file, sizeof(t->ca_file), "%.*s", STR_FMT(line));
+	t->l = (struct client_login){.is_gitlab_token = true};
+	(void)snprintf(t->l.prefix, sizeof(t->l.prefix), "%.*s", STR_FMT(prefix));
+	(void)snprintf(t->l.ca_file, sizeof(t->l.ca_file), "%.*s", STR_FMT(line));
 	return true;
 }
 
@@ -137,9 +134,7 @@ client_credentials(const struct client_host *h, struct client_login *l, struct e
 			       "`%s trust ZONE`",
 			       h->key, client_name());
 	}
-	*l = (struct client_login){.is_gitlab_token = true};
-	(void)snprintf(l->prefix, sizeof(l->prefix), "%s", t.prefix);
-	(void)snprintf(l->ca_file, sizeof(l->ca_file), "%s", t.ca_file);
+	*l = t.l;
 	return client_token_get(l->token, e);
 }
 
@@ -166,7 +161,7 @@ change(const struct client_host *zone, const struct trusted *added, bool *found,
 			buf_addf(&fresh, "%.*s\n", STR_FMT(line));
 	}
 	if (added != NULL)
-		buf_addf(&fresh, "%s %s %s\n", zone->key, added->prefix, added->ca_file);
+		buf_addf(&fresh, "%s %s %s\n", zone->key, added->l.prefix, added->l.ca_file);
 	ok = ok && (buf_is_ok(&fresh) || err_set(e, ERR_LIMIT, "too many zones")) &&
 	     client_write(path, buf_view(&fresh), e);
 	buf_fini(&old);
@@ -179,12 +174,9 @@ change_locked(const struct client_host *zone, const struct trusted *added, struc
 {
 	bool found = false;
 	int lock;
-	bool ok = client_lock(&lock, e);
+	bool ok = client_lock(&lock, e) && change(zone, added, &found, e);
 
-	if (!ok)
-		return false;
-	ok = change(zone, added, &found, e);
-	client_unlock(lock);
+	fd_close(lock);
 	return ok && (found || added != NULL ||
 		      err_set(e, ERR_NOT_FOUND, "%s is not trusted", zone->key));
 }
@@ -209,31 +201,17 @@ list(struct err *e)
 static bool
 read_options(struct trusted *t, int argc, char **argv, struct err *e)
 {
-	char absolute[PATH_MAX];
-
-	for (int i = 0; i < argc; i++) {
-		if (i + 1 < argc && strcmp(argv[i], "--ca-file") == 0) {
-			if (realpath(argv[++i], absolute) == NULL)
-				return err_set_errno(e, errno, "%.200s", argv[i]);
-			if (strlen(absolute) >= sizeof(t->ca_file) || strchr(absolute, '\n'))
-				return err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
-			(void)snprintf(t->ca_file, sizeof(t->ca_file), "%.1023s", absolute);
-		} else if (i + 1 < argc && strcmp(argv[i], "--prefix") == 0 &&
-			   url_is_plain_path(str_from(argv[i + 1])) &&
-			   strlen(argv[i + 1]) < sizeof(t->prefix)) {
-			(void)snprintf(t->prefix, sizeof(t->prefix), "%s", argv[++i]);
-		} else {
-			return err_set(e, ERR_CONFIG, "trust: unexpected argument \"%.64s\"",
-				       argv[i]);
-		}
-	}
-	return true;
+	for (int i = 2; i < argc; i++)
+		if (!client_login_option(&t->l, argc, argv, &i, e))
+			return false;
+	return strchr(t->l.ca_file, '\n') == NULL ||
+	       err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
 }
 
 int
 ssh_client_trust(int argc, char **argv)
 {
-	struct trusted t = {.prefix = "/oauth2"};
+	struct trusted t = {.l = {.prefix = "/oauth2"}};
 	struct err e = ERR_INIT;
 	bool removes = argc == 3 && strcmp(argv[1], "--remove") == 0;
 
@@ -244,7 +222,7 @@ ssh_client_trust(int argc, char **argv)
 	if (argc < 2 || (!removes && argv[1][0] == '-'))
 		return print_usage(stderr, 2);
 	if (!parse_zone(&t.zone, str_from(argv[removes ? 2 : 1]), &e) ||
-	    (!removes && !read_options(&t, argc - 2, argv + 2, &e)))
+	    (!removes && !read_options(&t, argc, argv, &e)))
 		return client_fail(&e, 2);
 	return change_locked(&t.zone, removes ? NULL : &t, &e) ? 0 : client_fail(&e, 1);
 }
