@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
 #include "base/json.h"
+#include "base/net/ports.h"
 #include "base/url.h"
 
 #define JSON_MAX  2048u
@@ -39,15 +40,15 @@ struct device_request { /* in the verdict's arena; empty where absent */
 	struct str end; /* id of the device to sign out */
 };
 
-/* Every field has a grammar; a request with a field that does not match it is refused before it is
+/* Grammars of fields: a request with a field that does not match is refused before it is
  * processed. */
 
 static bool
 is_port(struct str s)
 {
-	uint64_t port;
+	uint16_t port;
 
-	return str_to_u64(s, 1, UINT16_MAX, &port) && s.data[0] != '0';
+	return ports_parse_one(s, &port);
 }
 
 static bool
