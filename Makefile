@@ -20,7 +20,7 @@ PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc)
 PYTHON  := /usr/bin/python3
 VERSION := 0.1.0
-MAKEFLAGS += --no-print-directory
+MAKEFLAGS += --no-print-directory --no-builtin-rules
 # Git sets these variables for hooks; with them, git commands in tests would use this repository.
 unexport $(shell git rev-parse --local-env-vars 2>/dev/null)
 
