@@ -50,28 +50,28 @@ NOT_ON_MACOS = re.compile(
 )
 
 
-def of_ours(compiler, option, source):
-    """(file, line) of the source and our headers, as such a system's compiler sees them."""
-    command = [*compiler, *FLAGS, *NO_LINUX, "-E", option, source]
+def of_ours(compiler, source):
+    """(file, line) of the source and our headers, as such a system's compiler sees them: without what is left out there,
+    with macros and with `#include`.
+    """
+    command = [*compiler, *FLAGS, *NO_LINUX, "-E", "-fdirectives-only", "-dI", source]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    place = source
-    for line in text.splitlines():
-        if marker := re.match(r'# \d+ "([^"]*)"', line):
-            place = marker[1]
-        elif not place.startswith(("/", "<")):
-            yield place, line
+    _, *parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)
+    for place, part in zip(parts[::2], parts[1::2]):
+        if not place.startswith(("/", "<")):
+            yield from ((place, line) for line in part.splitlines())
 
 
-def included(compiler, source):
+def included(lines):
     """Headers that the source and ours include."""
-    for place, line in of_ours(compiler, "-dI", source):
+    for place, line in lines:
         if name := re.match(r"#include <([^>]+)>", line):
             yield place, name[1]
 
 
-def missing_on_macos(compiler, source):
+def missing_on_macos(lines):
     """Names in code that is not left out there, without `#ifndef NAME` in the same file."""
-    for place, line in of_ours(compiler, "-fdirectives-only", source):
+    for place, line in lines:
         if line.startswith("#"):
             continue
         for name in NOT_ON_MACOS.findall(re.sub(r"/\*.*?\*/", "", line)):
@@ -99,7 +99,8 @@ def check(compiler, sources, folder):
         ran = subprocess.run([*compiler, *FLAGS, *NO_LINUX, "-O1", "-c", "-o", file, source], capture_output=True, text=True)
         if ran.returncode != 0:
             return source, file, ran.stderr, set(), set()
-        return source, file, "", set(included(compiler, source)), set(missing_on_macos(compiler, source))
+        lines = list(of_ours(compiler, source))
+        return source, file, "", set(included(lines)), set(missing_on_macos(lines))
 
     with ThreadPoolExecutor() as pool:
         built = list(pool.map(build, sources))

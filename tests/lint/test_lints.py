@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,16 @@ class Tree:
             assert any(name in line and re.search(pattern, line) for line in lines), f"{name}: no {pattern!r}"
 
 
+def memory_folder():
+    """For many small files, which ext4 creates and deletes slowly; None: programs can't be executed in memory here."""
+    is_usable = os.access("/dev/shm", os.W_OK) and not os.statvfs("/dev/shm").f_flag & os.ST_NOEXEC
+    return "/dev/shm" if is_usable else None
+
+
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    return Tree(tmp_path_factory.mktemp("lint") / "tree")
+def copy():
+    with tempfile.TemporaryDirectory(prefix="lint-", dir=memory_folder()) as folder:
+        yield Tree(Path(folder) / "tree")
 
 
 @pytest.fixture
