@@ -11,6 +11,7 @@
 #include "base/ascii.h"
 
 #define NUMBER_MAX_BYTES 400 /* longer text is a string */
+#define WORD_MAX_BYTES	 5
 
 enum word_kind { WORD_TRUE, WORD_FALSE, WORD_NULL, WORD_NO_JSON, WORD_NONE };
 
@@ -36,6 +37,8 @@ find_word(struct str text)
 		{"-.inf", WORD_NO_JSON}, {"-.Inf", WORD_NO_JSON}, {"-.INF", WORD_NO_JSON},
 	};
 
+	if (text.len > WORD_MAX_BYTES)
+		return WORD_NONE;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (str_equal(text, str_from(words[i].word)))
 			return words[i].kind;
