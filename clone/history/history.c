@@ -8,7 +8,6 @@
  */
 #include "clone/history/history.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -227,8 +226,7 @@ index_name(const char *file, struct str *name)
 static bool
 list_packs(struct history *h, int folder)
 {
-	int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	DIR *dir = tree_list(folder, ".");
 	const struct dirent *entry;
 	struct str name;
 	bool ok = dir != NULL;
@@ -240,8 +238,6 @@ list_packs(struct history *h, int folder)
 	}
 	if (dir != NULL)
 		closedir(dir);
-	else if (copy >= 0)
-		close(copy);
 	return ok;
 }
 

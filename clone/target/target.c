@@ -10,7 +10,6 @@
  */
 #include "clone/target/target.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -143,21 +142,15 @@ cleanup:
 static bool
 sweep(const char *path, const char *dir, struct clone_failure *f)
 {
-	int fd = tree_open(AT_FDCWD, path);
-	DIR *stream;
+	DIR *stream = tree_list(AT_FDCWD, path);
 	const struct dirent *entry;
 	bool ok = true;
 
-	if (fd < 0)
+	if (stream == NULL)
 		return true;
-	stream = fdopendir(fd);
-	if (stream == NULL) {
-		close(fd);
-		return true;
-	}
 	while (ok && (entry = readdir(stream)) != NULL) {
 		if (is_temporary_name(entry->d_name, dir))
-			ok = sweep_one(fd, entry->d_name, strcmp(path, dir) == 0, f);
+			ok = sweep_one(dirfd(stream), entry->d_name, strcmp(path, dir) == 0, f);
 	}
 	closedir(stream);
 	return ok;

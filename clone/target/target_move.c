@@ -7,7 +7,6 @@
  */
 #include "clone/target/target_move.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -64,12 +63,6 @@ entries_add(struct entries *n, const char *name, uint64_t inode)
 	return n->items[n->count].name != NULL && ++n->count > 0;
 }
 
-static bool
-is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 /* Returns the inode number of an entry; 0: it does not exist. */
 static uint64_t
 inode_of(int at, const char *name)
@@ -83,18 +76,15 @@ inode_of(int at, const char *name)
 static bool
 entries_list(struct entries *n, int fd)
 {
-	int own = tree_open(fd, ".");
-	DIR *dir = own < 0 ? NULL : fdopendir(own);
+	DIR *dir = tree_list(fd, ".");
 	const struct dirent *entry;
 	uint64_t git = 0;
 	bool ok = dir != NULL;
 
-	if (own >= 0 && dir == NULL)
-		close(own);
 	while (ok && (entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".git") == 0)
 			git = inode_of(fd, entry->d_name);
-		else if (!is_dot(entry->d_name))
+		else if (!tree_is_dot(entry->d_name))
 			ok = entries_add(n, entry->d_name, inode_of(fd, entry->d_name));
 	}
 	if (dir != NULL)
@@ -132,7 +122,7 @@ entry_parse(struct entries *n, const char *text)
 	errno = 0;
 	inode = strtoull(text, &end, 10);
 	if (errno != 0 || end == text || *end != ' ' || inode == 0 || end[1] == '\0' ||
-	    strchr(end + 1, '/') != NULL || is_dot(end + 1)) {
+	    strchr(end + 1, '/') != NULL || tree_is_dot(end + 1)) {
 		errno = EBADMSG;
 		return false;
 	}

@@ -5,7 +5,6 @@
  */
 #include "clone/target/tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
@@ -26,25 +25,21 @@ tree_open(int at, const char *name)
 	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 }
 
-static bool
-is_dot(const char *name)
+DIR *
+tree_list(int at, const char *name)
 {
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+	int fd = tree_open(at, name);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && dir == NULL)
+		close(fd);
+	return dir;
 }
 
-/* Opens a second file description of a directory, with a position of its own. */
-static DIR *
-dir_open(int fd)
+bool
+tree_is_dot(const char *name)
 {
-	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir;
-
-	if (own < 0)
-		return NULL;
-	dir = fdopendir(own);
-	if (dir == NULL)
-		close(own);
-	return dir;
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 struct removal {
@@ -99,12 +94,12 @@ remove_entry(struct removal *r, int at, const char *name, unsigned depth)
 static bool
 remove_children(struct removal *r, int fd, unsigned depth)
 {
-	DIR *dir = dir_open(fd);
+	DIR *dir = tree_list(fd, ".");
 	const struct dirent *entry;
 	bool ok = dir != NULL;
 
 	while (ok && (entry = readdir(dir)) != NULL) {
-		if (!is_dot(entry->d_name))
+		if (!tree_is_dot(entry->d_name))
 			ok = remove_entry(r, fd, entry->d_name, depth);
 	}
 	if (dir != NULL)

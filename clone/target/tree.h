@@ -6,11 +6,17 @@
 #ifndef CLONE_TARGET_TREE_H
 #define CLONE_TARGET_TREE_H
 
+#include <dirent.h>
+
 #include "clone/failure.h"
 
 /* Opens the directory `name` in `at` (or AT_FDCWD with a path) without following a link. -1 with
  * errno. */
 int tree_open(int at, const char *name);
+
+/* Opens it likewise to read its entries. NULL with errno. */
+DIR *tree_list(int at, const char *name);
+bool tree_is_dot(const char *name); /* "." or ".." */
 
 /* Removes the directory `name` in `at` recursively. False with errno. */
 bool tree_remove(int at, const char *name);
