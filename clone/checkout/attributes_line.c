@@ -5,6 +5,7 @@
  */
 #include "clone/checkout/attributes_line.h"
 
+#include "base/ascii.h"
 #include "clone/checkout/wildmatch.h"
 
 #define MACRO_PREFIX STR("[attr]")
@@ -41,16 +42,7 @@ prefix_len(struct str s, bool (*is_kind)(char c))
 static bool
 is_valid_name(struct str name)
 {
-	if (str_is_empty(name) || name.data[0] == '-')
-		return false;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.data[i];
-
-		if (!(c == '-' || c == '.' || c == '_' || (c >= '0' && c <= '9') ||
-		      (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
-			return false;
-	}
-	return true;
+	return !str_is_empty(name) && name.data[0] != '-' && ascii_all_alnum_or(name, STR("-._"));
 }
 
 bool

@@ -5,6 +5,8 @@
  */
 #include "clone/checkout/name_check.h"
 
+#include "base/ascii.h"
+
 /* Whether HFS+ ignores the code point (in UTF-8) when it compares names (Apple TN1150). */
 static bool
 is_ignored_by_hfs(struct str rest)
@@ -18,12 +20,6 @@ is_ignored_by_hfs(struct str rest)
 	if (c[0] == 0xe2 && c[1] == 0x81)
 		return c[2] >= 0xaa && c[2] <= 0xaf;
 	return c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf;
-}
-
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 static struct str
@@ -40,7 +36,7 @@ skip_ignoring_spelling(struct str *name, struct str wanted)
 {
 	for (size_t i = 0; i < wanted.len; i++) {
 		*name = skip_ignored(*name);
-		if (str_is_empty(*name) || lower(name->data[0]) != wanted.data[i])
+		if (str_is_empty(*name) || ascii_to_lower(name->data[0]) != wanted.data[i])
 			return false;
 		*name = str_skip(*name, 1);
 	}
@@ -74,8 +70,7 @@ is_short_name(struct str name, struct str stem)
 	if (!skip_ignoring_spelling(&name, stem))
 		return false;
 	name = skip_ignored(name);
-	return !str_is_empty(name) && name.data[0] >= '0' && name.data[0] <= '9' &&
-	       is_dropped(str_skip(name, 1));
+	return !str_is_empty(name) && ascii_is_digit(name.data[0]) && is_dropped(str_skip(name, 1));
 }
 
 static bool

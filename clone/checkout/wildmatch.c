@@ -5,6 +5,8 @@
  */
 #include "clone/checkout/wildmatch.h"
 
+#include "base/ascii.h"
+
 /* Where to continue after a mismatch: the pattern after a wildcard, and the next position in the
  * text. */
 struct retry {
@@ -39,39 +41,28 @@ is_between(unsigned char c, unsigned char first, unsigned char last)
 	return c >= first && c <= last;
 }
 
-static bool
-is_alpha(unsigned char c)
-{
-	return is_between(c, 'a', 'z') || is_between(c, 'A', 'Z');
-}
-
-static bool
-is_digit(unsigned char c)
-{
-	return is_between(c, '0', '9');
-}
-
 /* Sets *is_in: whether c is in the class. False: there is no class of that name. */
 static bool
 class_has(struct str name, unsigned char c, bool *is_in)
 {
 	bool is_graph = is_between(c, 0x21, 0x7e);
+	char a = (char)c;
 	const struct {
 		struct str name;
 		bool is_in;
 	} classes[] = {
-		{STR("alnum"), is_alpha(c) || is_digit(c)},
-		{STR("alpha"), is_alpha(c)},
+		{STR("alnum"), ascii_is_alnum(a)},
+		{STR("alpha"), ascii_is_alpha(a)},
 		{STR("blank"), c == ' ' || c == '\t'},
-		{STR("cntrl"), c < 0x20 || c == 0x7f},
-		{STR("digit"), is_digit(c)},
+		{STR("cntrl"), ascii_is_control(a)},
+		{STR("digit"), ascii_is_digit(a)},
 		{STR("graph"), is_graph},
-		{STR("lower"), is_between(c, 'a', 'z')},
+		{STR("lower"), ascii_is_lower(a)},
 		{STR("print"), is_between(c, 0x20, 0x7e)},
-		{STR("punct"), is_graph && !is_alpha(c) && !is_digit(c)},
+		{STR("punct"), is_graph && !ascii_is_alnum(a)},
 		{STR("space"), c == ' ' || c == '\t' || c == '\n' || c == '\r'},
 		{STR("upper"), is_between(c, 'A', 'Z')},
-		{STR("xdigit"), is_digit(c) || is_between(c, 'a', 'f') || is_between(c, 'A', 'F')},
+		{STR("xdigit"), ascii_hex_value(a) >= 0},
 	};
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {

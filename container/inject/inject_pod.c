@@ -4,6 +4,7 @@
  * arguments. Each step accepts what is already present and correct; anything that is present and
  * differs is a problem.
  */
+#include "base/ascii.h"
 #include "container/inject/ide/inject_git_config.h"
 #include "container/inject/ide/inject_log.h"
 #include "container/inject/ide/inject_probes.h"
@@ -214,13 +215,7 @@ ensure_git(struct inject *c)
 static bool
 is_variable_name(struct str name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		char ch = name.data[i];
-		bool is_letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
-		if (!is_letter && (i == 0 || ch < '0' || ch > '9'))
-			return false;
-	}
-	return name.len > 0;
+	return name.len > 0 && ascii_all_alnum_or(name, STR("_")) && !ascii_is_digit(name.data[0]);
 }
 
 bool

@@ -4,6 +4,7 @@
  */
 #include "container/inject/value/tolerance.h"
 
+#include "base/ascii.h"
 #include "container/inject/value/mount_path.h"
 
 #define STEM_MIN_BYTES 3u /* in front of "*" */
@@ -44,13 +45,9 @@ is_variable(struct str entry)
 {
 	struct str stem = stem_of(entry);
 
-	for (size_t i = 0; i < stem.len; i++) {
-		char c = stem.data[i];
-		bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-		if (!is_letter && (i == 0 || c < '0' || c > '9'))
-			return false;
-	}
-	return stem.len >= (is_pattern(entry) ? STEM_MIN_BYTES : 1) && !is_reserved(entry);
+	return stem.len >= (is_pattern(entry) ? STEM_MIN_BYTES : 1) &&
+	       ascii_all_alnum_or(stem, STR("_")) && !ascii_is_digit(stem.data[0]) &&
+	       !is_reserved(entry);
 }
 
 static bool
