@@ -175,7 +175,7 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 		.request = request,
 		.failure = f,
 		.progress = {.phase = CLONE_CONNECTING},
-		.indexer = {.memory_max_bytes = (size_t)request->memory_bytes,
+		.indexer = {.memory_max_bytes = (size_t)request->settings->memory_bytes,
 			    .checks_links = true},
 	};
 	bool ok;

@@ -150,7 +150,7 @@ static size_t
 converted_max(const struct checkout *c, size_t len)
 {
 	uint64_t enough = CONVERTED_MAX_FACTOR * (uint64_t)len + CONVERTED_MIN_BYTES;
-	uint64_t max = c->transfer->request->file_bytes_max;
+	uint64_t max = c->transfer->request->settings->file_bytes_max;
 
 	return (size_t)(enough < max ? enough : max);
 }
@@ -158,7 +158,7 @@ converted_max(const struct checkout *c, size_t len)
 static bool
 set_conversion_failure(struct checkout *c, const struct file *f, const struct blob *b)
 {
-	uint64_t max = c->transfer->request->file_bytes_max;
+	uint64_t max = c->transfer->request->settings->file_bytes_max;
 
 	if (b->converted.max < max)
 		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,

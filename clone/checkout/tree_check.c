@@ -131,12 +131,12 @@ check_size(struct walk *w, const git_tree_entry *entry)
 	code = git_odb_read_header(&size, &type, w->odb, git_tree_entry_id(entry));
 	if (code < 0)
 		return git_steps_fail(t, code, "read a file's size");
-	return size <= t->request->file_bytes_max ||
+	return size <= t->request->settings->file_bytes_max ||
 	       failure_set(t->failure, CLONE_PROBLEM_REFUSED,
 			   "\"%.*s%.*s\" has %zu bytes, more than CLONE_FILE_BYTES_MAX (%llu)",
 			   STR_FMT(str_take(buf_view(&w->path), 200)),
 			   STR_FMT(str_take(str_from(git_tree_entry_name(entry)), 100)), size,
-			   (unsigned long long)t->request->file_bytes_max);
+			   (unsigned long long)t->request->settings->file_bytes_max);
 }
 
 /* Adds the size of an entry as git writes it. False: a kind of entry that git does not know. */

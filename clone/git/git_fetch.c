@@ -74,9 +74,9 @@ set_transport(struct transfer *t)
 	t->transport = (struct transport_options){
 		.url = request->url,
 		.token = request->token,
-		.ca_file = request->ca_file,
-		.connect_timeout_ms = request->connect_timeout_ms,
-		.stall_timeout_ms = request->stall_timeout_ms,
+		.ca_file = request->settings->ca_file,
+		.connect_timeout_ms = GIT_REQUEST_CONNECT_TIMEOUT_MS,
+		.stall_timeout_ms = request->settings->stall_timeout_ms,
 		.cancel_fd = request->cancel_fd,
 		.depth = request->depth,
 		.shallow = &t->shallow,

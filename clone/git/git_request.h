@@ -17,28 +17,23 @@ struct git_request {
 	const char *url;	    /* checked by remote_url_check */
 	const char *ref;	    /* branch or tag; NULL: the remote's default branch */
 	const struct secret *token; /* for this origin only; NULL: none */
-	const char *ca_file;	    /* NULL: the system's */
 	uint64_t depth;		    /* commits of one branch or tag; 0: everything */
 	bool is_bare;		    /* bare repository with the remote's refs */
 	bool widens;		    /* keep the fetch refspec of all branches even with a depth */
 	uint64_t bytes_max;	    /* limit for received bytes, those of submodules included */
 	/* Files and folders that may still be checked out, those of submodules included. */
 	uint64_t *files_left;
-	uint64_t file_bytes_max; /* limit for the size of one file */
-	const char *helper;	 /* the repository's credential.helper; NULL: none */
-	uint64_t memory_bytes;	 /* for objects while indexing, then for mapped packs */
-	const char *into;	 /* an empty directory */
+	const char *helper; /* the repository's credential.helper; NULL: none */
+	const char *into;   /* an empty directory */
 	/* Submodules: levels, and the number that may still be cloned. */
 	uint64_t submodules;
 	unsigned *submodules_left;
-	const struct clone_settings *settings; /* allowed origins of submodules */
+	const struct clone_settings *settings; /* limits, timeouts, allowed origins of submodules */
 	const struct secret *gitlab_token;     /* for submodules on GitLab */
 	/* For a submodule: its commit and its git directory; else NULL. */
 	const char *commit;
 	const char *git_dir;
-	uint64_t connect_timeout_ms;
-	uint64_t stall_timeout_ms; /* time without a received byte */
-	int cancel_fd;		   /* readable: cancel */
+	int cancel_fd; /* readable: cancel */
 	git_progress_fn *on_progress;
 	void *arg;
 	bool fetches_later; /* something is fetched after this request too */

@@ -114,7 +114,7 @@ git_steps_set_options(struct transfer *t)
 		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_BYTES);
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
-					(size_t)t->request->memory_bytes);
+					(size_t)t->request->settings->memory_bytes);
 	/* Objects were hashed when received; verifying again on read is not needed. */
 	if (code == 0)
 		code = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);

@@ -77,10 +77,10 @@ static struct fetch_stream *
 new_client(const struct git_request *request, struct err *e)
 {
 	const struct fetch_stream_options options = {
-		.ca_file = request->ca_file,
+		.ca_file = request->settings->ca_file,
 		.user_agent = "git-lfs/3.0 (workspace-proxy " VERSION ")",
-		.connect_timeout_ms = request->connect_timeout_ms,
-		.stall_timeout_ms = request->stall_timeout_ms,
+		.connect_timeout_ms = GIT_REQUEST_CONNECT_TIMEOUT_MS,
+		.stall_timeout_ms = request->settings->stall_timeout_ms,
 		.cancel_fd = request->cancel_fd,
 	};
 

@@ -12,7 +12,7 @@ lfs_remote_init(struct lfs_remote *r, const struct git_request *request, struct 
 	*r = (struct lfs_remote){.url = request->url,
 				 .origins = &request->settings->lfs_origins,
 				 .token = request->token,
-				 .stall_timeout_ms = request->stall_timeout_ms};
+				 .stall_timeout_ms = request->settings->stall_timeout_ms};
 	arena_init(&r->arena, ARENA_MAX_BYTES);
 	if (!cidr_parse(&r->local, STR(CIDR_LOCAL), e) ||
 	    !url_parse(&r->server, str_from(request->url), &r->arena, e)) {

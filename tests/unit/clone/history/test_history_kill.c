@@ -62,12 +62,12 @@ run_history(void)
 			.port = 1,
 			.path = {"/group/project.git", 18}},
 		.dir = "now",
+		.memory_bytes = 16u << 20,
 	};
 	const struct git_request request = {
 		.url = "https://127.0.0.1:1/group/project.git",
 		.into = "now",
 		.settings = &settings,
-		.memory_bytes = 16u << 20,
 		.cancel_fd = -1,
 		.on_progress = on_progress,
 	};
