@@ -2,7 +2,7 @@
 """A stand-in GitLab for tests and the demo.
 
 It speaks the parts of GitLab that workspace-proxy needs: OAuth2 and OpenID Connect, the user,
-project and workspace APIs, and git over HTTP (by `git http-backend`). It is as strict as GitLab
+project and workspace APIs, and git over HTTP (by `git upload-pack`). It is as strict as GitLab
 where GitLab is strict, can be told to misbehave while it runs (faults), and remembers what it was
 asked. It keeps everything in memory and listens on loopback only.
 """

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Git over smart HTTP: GitLab's rules for who may do what, and `git http-backend` for the rest.
+"""Git over smart HTTP: GitLab's rules for who may do what, and `git upload-pack` or `git receive-pack` for the rest.
 
-Bodies stream through both ways; gzip request bodies are http-backend's to unpack.
+Bodies stream through both ways. `git http-backend` would do no more, and be a process more for each request.
 """
 
-import functools
 import os
 import re
 import subprocess
 import threading
+import zlib
 
 from .http import Answer
 
@@ -16,7 +16,11 @@ SERVICES = ("git-upload-pack", "git-receive-pack")
 ROUTE = re.compile(
     r"^/(?P<path>.+?)(?P<dot>\.git)?/(?P<rest>info/refs|git-upload-pack|git-receive-pack|HEAD)$"
 )
-HEAD_MAX = 16384
+NOT_CACHED = [
+    ("Expires", "Fri, 01 Jan 1980 00:00:00 GMT"),
+    ("Pragma", "no-cache"),
+    ("Cache-Control", "no-cache, max-age=0, must-revalidate"),
+]
 
 
 def denied(gitlab):
@@ -55,7 +59,9 @@ class Git:
             return Answer.redirect(f"{self._gitlab.url}/{match['path']}.git/info/refs{query}", 301)
         project = self._gitlab.state.projects.get(match["path"])
         refusal = self._refuse(request, project, service)
-        return refusal or self._backend(request, project, match["rest"])
+        if refusal:
+            return refusal
+        return (self._list_refs if match["rest"] == "info/refs" else self._serve)(request, project, service)
 
     def _refuse(self, request, project, service):
         """An answer that ends the matter, or None when the request may go on."""
@@ -81,64 +87,64 @@ class Git:
             return Answer.text("You are not allowed to push code to this project.\n", 403)
         return None
 
-    def _environment(self, request, project, rest):
-        environment = {
+    def _environment(self, request):
+        user = request.entry.user or "anonymous"
+        return {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_COUNT": "4",
+            "GIT_CONFIG_COUNT": "3",
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": "*",
-            "GIT_CONFIG_KEY_1": "http.receivepack",
-            "GIT_CONFIG_VALUE_1": "true",
             # As Gitaly configures it.
-            "GIT_CONFIG_KEY_2": "uploadpack.allowAnySHA1InWant",
-            "GIT_CONFIG_VALUE_2": "true",
-            "GIT_CONFIG_KEY_3": "transfer.hideRefs",
-            "GIT_CONFIG_VALUE_3": "refs/keep-around",
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_PROJECT_ROOT": os.path.dirname(project.repository),
-            "PATH_INFO": f"/{os.path.basename(project.repository)}/{rest}",
-            "QUERY_STRING": request.query_text,
-            "REQUEST_METHOD": request.method,
-            "REMOTE_ADDR": request.peer,
-            "REMOTE_USER": request.entry.user or "",
+            "GIT_CONFIG_KEY_1": "uploadpack.allowAnySHA1InWant",
+            "GIT_CONFIG_VALUE_1": "true",
+            "GIT_CONFIG_KEY_2": "transfer.hideRefs",
+            "GIT_CONFIG_VALUE_2": "refs/keep-around",
+            "GIT_COMMITTER_NAME": user,
+            "GIT_COMMITTER_EMAIL": f"{user}@http.{request.peer}",
+            "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
         }
-        for variable, header in (
-            ("CONTENT_TYPE", "Content-Type"),
-            ("CONTENT_LENGTH", "Content-Length"),
-            ("HTTP_CONTENT_ENCODING", "Content-Encoding"),
-            ("GIT_PROTOCOL", "Git-Protocol"),
-        ):
-            if header in request.headers:
-                environment[variable] = request.headers[header]
-        return environment
 
-    def _backend(self, request, project, rest):
-        process = subprocess.Popen(
-            [_http_backend()],
-            env=self._environment(request, project, rest),
-            stdin=subprocess.PIPE,
+    def _start(self, request, service, option, project, stdin):
+        return subprocess.Popen(
+            ["git", service.removeprefix("git-"), option, project.repository],
+            env=self._environment(request),
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        feeder = threading.Thread(target=_feed, args=(request.body, process.stdin), daemon=True)
+
+    def _list_refs(self, request, project, service):
+        if request.method != "GET":
+            return Answer(405, [("Allow", "GET")])
+        process = self._start(request, service, "--http-backend-info-refs", project, subprocess.DEVNULL)
+        is_v2 = "version=2" in request.headers.get("Git-Protocol", "").split(":")
+        heading = f"# service={service}\n"
+        first = b"" if is_v2 else f"{len(heading) + 4:04x}{heading}0000".encode()
+        return Answer(200, [_type_of(service, "advertisement"), *NOT_CACHED], _Output(process, first))
+
+    def _serve(self, request, project, service):
+        if request.method != "POST":
+            return Answer(405, [("Allow", "POST")])
+        if ("Content-Type", request.headers.get("Content-Type")) != _type_of(service, "request"):
+            return Answer.text("Unsupported Media Type\n", 415)
+        process = self._start(request, service, "--stateless-rpc", project, subprocess.PIPE)
+        is_gzip = request.headers.get("Content-Encoding") in ("gzip", "x-gzip")
+        feeder = threading.Thread(target=_feed, args=(request.body, is_gzip, process.stdin), daemon=True)
         feeder.start()
-        status, headers = _read_cgi_head(process.stdout)
-        return Answer(status, headers, _Output(process, feeder))
+        return Answer(200, [_type_of(service, "result"), *NOT_CACHED], _Output(process, feeder=feeder))
 
 
-@functools.cache
-def _http_backend():
-    """Its path: `git http-backend` would be a process more for each request."""
-    folder = subprocess.run(["git", "--exec-path"], check=True, capture_output=True, text=True).stdout.strip()
-    return os.path.join(folder, "git-http-backend")
+def _type_of(service, what):
+    return "Content-Type", f"application/x-{service}-{what}"
 
 
-def _feed(body, stdin):
+def _feed(body, is_gzip, stdin):
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress if is_gzip else bytes
     try:
         while data := body.read(65536):
-            stdin.write(data)
-    except (OSError, ValueError):
+            stdin.write(unpack(data))
+    except (OSError, ValueError, zlib.error):
         pass
     finally:
         try:
@@ -147,25 +153,17 @@ def _feed(body, stdin):
             pass
 
 
-def _read_cgi_head(stdout):
-    status, headers = 200, []
-    while line := stdout.readline(HEAD_MAX).rstrip(b"\r\n"):
-        name, _, value = line.decode("latin-1").partition(":")
-        if name.lower() == "status":
-            status = int(value.split()[0])
-        else:
-            headers.append((name, value.strip()))
-    return status, headers
-
-
 class _Output:
-    """The backend's output; closing it ends the process, whether or not it was read."""
+    """`first`, and what the process prints; closing it ends the process, whether or not it was read."""
 
-    def __init__(self, process, feeder):
+    def __init__(self, process, first=b"", feeder=None):
         self._process = process
+        self._first = first
         self._feeder = feeder
 
     def __iter__(self):
+        if self._first:
+            yield self._first
         while data := self._process.stdout.read1(65536):
             yield data
 
@@ -173,4 +171,5 @@ class _Output:
         self._process.stdout.close()
         self._process.kill()
         self._process.wait()
-        self._feeder.join(1)
+        if self._feeder:
+            self._feeder.join(1)
