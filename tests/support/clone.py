@@ -66,7 +66,7 @@ def by_hand(settings, wrapper=(), arguments=(), **options):
 
 def start_by_hand(settings):
     """A `workspace-proxy clone` that runs, its standard error to be read."""
-    return subprocess.Popen([binary(), "clone"], env=environment_for(settings), text=True, stderr=subprocess.PIPE)
+    return subprocess.Popen([binary(), "clone"], env=environment_by_hand(settings), text=True, stderr=subprocess.PIPE)
 
 
 class Worker:
@@ -88,7 +88,7 @@ class Worker:
             (os.POSIX_SPAWN_DUP2, high[2], 2),
         ]
         command = [*(command or [binary()]), "clone", "--worker", *arguments]
-        self.pid = os.posix_spawn(shutil.which(command[0]), command, environment_for(settings), file_actions=actions, setpgroup=0)
+        self.pid = os.posix_spawn(shutil.which(command[0]), command, environment_by_hand(settings), file_actions=actions, setpgroup=0)
         for fd in (token_read, progress_write, log_write, *high):
             os.close(fd)
         os.write(token_write, (token or "").encode())
