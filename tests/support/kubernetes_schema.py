@@ -6,14 +6,19 @@ The schemas are the models of Debian's python3-kubernetes, which are generated f
 description; no npm and no downloads. They are of Kubernetes 1.22; NEWER lists what we use of later ones.
 """
 
+import functools
 import importlib
 import os
 import re
 import sys
 
 
-def _import_models():
-    """The package imports a websocket module, by which it does not mean ours."""
+@functools.cache
+def _models():
+    """Imported when they are needed, as that takes long: all workers of pytest import the tests that use them.
+
+    The package imports a websocket module, by which it does not mean ours.
+    """
     ours, path = sys.modules.pop("websocket", None), list(sys.path)
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in path if os.path.abspath(p) != here]
@@ -25,8 +30,6 @@ def _import_models():
         if ours:
             sys.modules["websocket"] = ours
 
-
-models = _import_models()
 
 KINDS = {
     "Pod": "V1Pod",
@@ -80,7 +83,7 @@ def _value(type_name, value, path):
 
 
 def _model(name, value, path):
-    model = getattr(models, name)
+    model = getattr(_models(), name)
     if not isinstance(value, dict):
         yield f"{path}: is no {name}"
         return
