@@ -50,10 +50,6 @@ def lines_of(top, *arguments):
         return ["fails", str(error.args[0][1]).replace(str(top), "<top>")]
 
 
-def config_of(top):
-    return [line for line in lines_of(top, "config", "--local", "--list") if not line.startswith(CONFIG_IGNORED)]
-
-
 def modules_of(top):
     """The git directories of its submodules, at all levels."""
     found = []
@@ -111,43 +107,74 @@ def objects_of(directory):
     return found
 
 
-def tree_extension_of(directory):
-    """The TREE extension of the index (gitformat-index, version 2); None: there is no such thing, or it says nothing."""
-    path = os.path.join(directory, "index")
+def read_index(directory):
+    """(entries, TREE extension) of the index (gitformat-index, version 2). Entries: modes, ids, flags and names.
+
+    The extension is None if there is no such thing, or it says nothing.
+    """
+    path, entries = os.path.join(directory, "index"), []
     if not os.path.exists(path):
-        return None
+        return entries, None
     with open(path, "rb") as file:
         data = file.read()
+    assert data[:8] == b"DIRC\0\0\0\2", path
     at = 12
     for _ in range(int.from_bytes(data[8:12], "big")):
         end = data.index(b"\0", at + 62)
+        entries.append((data[at + 24 : at + 28], data[at + 40 : end]))
         at += (end - at) // 8 * 8 + 8
     while at < len(data) - 20:
         size = int.from_bytes(data[at + 4 : at + 8], "big")
         if data[at : at + 4] == b"TREE":
             extension = data[at + 8 : at + 8 + size]
-            return None if says_nothing(extension) else extension
+            return entries, None if says_nothing(extension) else extension
         at += 8 + size
-    return None
+    return entries, None
+
+
+def ref_files_of(directory):
+    """{path: bytes} of packed-refs and of all files below refs."""
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(directory, "refs")) for name in names]
+    found = {}
+    for path in [*paths, os.path.join(directory, "packed-refs")]:
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, directory)] = file.read()
+    return found
+
+
+def config_sections_of(directory, top):
+    """The lines of each section, sorted; paths of the clone itself replaced."""
+    with open(os.path.join(directory, "config"), encoding="utf-8") as file:
+        sections = file.read().replace(str(top), "<top>").split("\n[")
+    return [sorted(section.splitlines()) for section in sections]
 
 
 def repository_state(top, expected):
     """Refs, HEAD, configuration, index, objects, and what git has to say.
 
-    expected: the other clone's state, or {}. git fsck looks at what else is compared, so where it finds nothing in one
-    clone, there is nothing to find in an equal one.
+    expected: the other clone's state, or {}. git is not asked again of what is the same in both: neither where the files
+    are that it reads, nor by fsck, which looks at what else is compared and has found nothing in the other clone.
     """
     directory = git_directory(top)
+    entries, cached_trees = read_index(directory)
+    sources = {"refs": ref_files_of(directory), "config": config_sections_of(directory, top), "index": entries}
+
+    def ask(part, *command):
+        is_known = expected and expected["sources"][part] == sources[part]
+        return expected[part] if is_known else lines_of(top, *command)
+
     return {
         "HEAD": read(os.path.join(directory, "HEAD")),
-        "refs": lines_of(top, "for-each-ref", "--format=%(refname) %(objectname) %(objecttype) %(symref) %(*objectname)"),
+        "refs": ask("refs", "for-each-ref", "--format=%(refname) %(objectname) %(objecttype) %(symref) %(*objectname)"),
         "shallow": read(os.path.join(directory, "shallow")),
-        "config": config_of(top),
+        "config": [line for line in ask("config", "config", "--local", "--list") if not line.startswith(CONFIG_IGNORED)],
         "status": lines_of(top, "status", "--porcelain", "--branch"),
-        "cached trees": tree_extension_of(directory),
-        "index": lines_of(top, "ls-files", "--stage", "--eol"),
+        "cached trees": cached_trees,
+        "index": ask("index", "ls-files", "--stage", "--eol"),
         "objects": objects_of(directory),
         "fsck": [] if expected.get("fsck") == [] else lines_of(top, "fsck", "--full"),
+        "sources": sources,
     }
 
 
@@ -188,8 +215,9 @@ def run_git(ca, *arguments, token=None):
 
 
 def differences(ours, theirs):
-    """{part: (ours, git's)} of the parts that differ."""
-    return {name: (ours.get(name), theirs.get(name)) for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)}
+    """{part: (ours, git's)} of the parts that differ. Of the sources, what git reads in them is compared."""
+    parts = [name for name in {**ours, **theirs} if not name.endswith("sources")]
+    return {name: (ours.get(name), theirs.get(name)) for name in parts if ours.get(name) != theirs.get(name)}
 
 
 def compare(settings, ca, place, *arguments, token=None, then=()):

@@ -4,10 +4,38 @@
 Each starts with a branch main of four commits. git clones all of them.
 """
 
+import os
+import re
+
 from bare import write_object, write_tree
 from clone import git
 
 WHO = "A <a@example.com> 1700000000 +0000"
+
+
+_known = {}  # (commit, what follows it) -> id
+
+
+def resolve(bare, name):
+    """As `git rev-parse name`. Where a suffix leads from a branch follows from the branch's commit: git is asked once."""
+    branch = re.match(r"[\w-]+", name)[0]
+    suffix = name.removeprefix(branch)
+    try:
+        with open(f"{bare}/refs/heads/{branch}", encoding="ascii") as file:
+            commit = file.read().rstrip("\n")
+    except FileNotFoundError:  # a tag
+        return git(bare, "rev-parse", name)
+    if suffix and (commit, suffix) not in _known:
+        _known[commit, suffix] = git(bare, "rev-parse", commit + suffix)
+    return _known[commit, suffix] if suffix else commit
+
+
+def set_ref(bare, ref, oid):
+    """As `git update-ref`, for a ref that is in a file of its own or new."""
+    path = os.path.join(bare, ref)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(oid + "\n")
 
 
 def blob(bare, content=b"content\n"):
@@ -26,9 +54,9 @@ def object_of(bare, kind, text):
 
 def commit(bare, tree_id, head="", parents=("main",), ref="refs/heads/main", author=WHO, committer=WHO, message="Shape\n"):
     """A commit with any lines; the ref is set to it."""
-    lines = "".join(f"parent {oid}\n" for oid in git(bare, "rev-parse", *parents).split()) if parents else ""
+    lines = "".join(f"parent {resolve(bare, name)}\n" for name in parents)
     oid = object_of(bare, "commit", f"tree {tree_id}\n{lines}author {author}\ncommitter {committer}\n{head}\n{message}")
-    git(bare, "update-ref", ref, oid)
+    set_ref(bare, ref, oid)
     return oid
 
 
@@ -62,18 +90,18 @@ def link(target, name=b"link"):
 
 def tag(text, kind="commit", target="main", name="odd"):
     def change(bare):
-        oid = git(bare, "rev-parse", target)
-        git(bare, "update-ref", f"refs/tags/{name}", object_of(bare, "tag", f"object {oid}\ntype {kind}\ntag {name}\n{text}"))
+        oid = resolve(bare, target)
+        set_ref(bare, f"refs/tags/{name}", object_of(bare, "tag", f"object {oid}\ntype {kind}\ntag {name}\n{text}"))
 
     return change
 
 
 def head_lines(text, **more):
-    return lambda bare: commit(bare, git(bare, "rev-parse", "main^{tree}"), head=text, **more)
+    return lambda bare: commit(bare, resolve(bare, "main^{tree}"), head=text, **more)
 
 
 def refs(*names, target="main~1"):
-    return lambda bare: [git(bare, "update-ref", name, target) for name in names]
+    return lambda bare: [set_ref(bare, name, resolve(bare, target)) for name in names]
 
 
 def nested_tags(bare):
@@ -84,8 +112,8 @@ def nested_tags(bare):
 
 def octopus(bare):
     for name in "abc":
-        commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main~1",), ref=f"refs/heads/{name}", message=f"{name}\n")
-    commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "a", "b", "c"))
+        commit(bare, resolve(bare, "main^{tree}"), parents=("main~1",), ref=f"refs/heads/{name}", message=f"{name}\n")
+    commit(bare, resolve(bare, "main^{tree}"), parents=("main", "a", "b", "c"))
 
 
 def written_tree(bare, entries):
@@ -115,8 +143,8 @@ def lines(text):
     """A commit of these lines; TREE and PARENT are those of main."""
 
     def change(bare):
-        ids = {name: git(bare, "rev-parse", f"main{suffix}") for name, suffix in (("TREE", "^{tree}"), ("PARENT", ""))}
-        git(bare, "update-ref", "refs/heads/main", object_of(bare, "commit", text.replace("TREE", ids["TREE"]).replace("PARENT", ids["PARENT"])))
+        ids = {name: resolve(bare, f"main{suffix}") for name, suffix in (("TREE", "^{tree}"), ("PARENT", ""))}
+        set_ref(bare, "refs/heads/main", object_of(bare, "commit", text.replace("TREE", ids["TREE"]).replace("PARENT", ids["PARENT"])))
 
     return change
 
@@ -148,7 +176,7 @@ def head_of(ref):
     """The remote's HEAD names this ref."""
 
     def change(bare):
-        git(bare, "update-ref", ref, "main")
+        set_ref(bare, ref, resolve(bare, "main"))
         git(bare, "symbolic-ref", "HEAD", ref)
 
     return change
@@ -158,16 +186,15 @@ def ref_of_tag(ref):
     """A branch that is an annotated tag, as nothing but a file can make it."""
 
     def change(bare):
-        oid = object_of(bare, "tag", f"object {git(bare, 'rev-parse', 'main')}\ntype commit\ntag t\ntagger {WHO}\n\nm\n")
-        with open(f"{bare}/{ref}", "w", encoding="ascii") as file:
-            file.write(oid + "\n")
+        oid = object_of(bare, "tag", f"object {resolve(bare, 'main')}\ntype commit\ntag t\ntagger {WHO}\n\nm\n")
+        set_ref(bare, ref, oid)
 
     return change
 
 
 def several_roots(bare):
     commit(bare, tree(bare, []), parents=(), ref="refs/heads/root", message="Root\n")
-    commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "root"))
+    commit(bare, resolve(bare, "main^{tree}"), parents=("main", "root"))
 
 
 def tag_of_others(bare):
@@ -217,7 +244,7 @@ def alias(name, target, head=None):
 
 def tags_elsewhere(bare):
     """A tag of a commit that no branch has, and one of another root."""
-    plain = git(bare, "rev-parse", "main^{tree}")
+    plain = resolve(bare, "main^{tree}")
     commit(bare, plain, parents=("main~2",), ref="refs/tags/aside", message="Aside\n")
     root = commit(bare, plain, parents=(), ref="refs/tags/root", message="Root\n")
     git(bare, "tag", "-a", "-m", "annotated", "root-annotated", root)
@@ -239,9 +266,9 @@ def unsorted_tree(bare):
 def many_parents(bare):
     parents = []
     for number in range(40):
-        commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main~3",), ref=f"refs/heads/p{number}", message=f"{number}\n")
+        commit(bare, resolve(bare, "main^{tree}"), parents=("main~3",), ref=f"refs/heads/p{number}", message=f"{number}\n")
         parents.append(f"p{number}")
-    commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", *parents))
+    commit(bare, resolve(bare, "main^{tree}"), parents=("main", *parents))
 
 
 SHAPES = {
@@ -266,7 +293,7 @@ SHAPES = {
     "signature": head_lines("gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n"),
     "unknown header": head_lines("x-unknown some text\n"),
     "no message": head_lines("", message=""),
-    "same parent twice": lambda bare: commit(bare, git(bare, "rev-parse", "main^{tree}"), parents=("main", "main")),
+    "same parent twice": lambda bare: commit(bare, resolve(bare, "main^{tree}"), parents=("main", "main")),
     "octopus": octopus,
     "several roots": several_roots,
     # Refs
