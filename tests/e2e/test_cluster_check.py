@@ -12,10 +12,10 @@ import ssl
 import subprocess
 import threading
 
+import fast_yaml
 import lean_http
 import manifests
 import pytest
-import yaml
 from proxy import PATIENCE_S, ROOT, binary, environment_for, run, sanitizer_report
 
 SERVICE = "workspace-proxy-webhook.workspace-proxy"
@@ -47,7 +47,7 @@ def healthy(tmp_path_factory):
     objects = []
     for name in ("ingress", "example"):
         with open(os.path.join(ROOT, "container/kubernetes/rendered", f"{name}.yaml")) as file:
-            objects += [d for d in yaml.safe_load_all(file) if d]
+            objects += [d for d in fast_yaml.load_all(file) if d]
     for one in objects:
         for hook in one.get("webhooks", []):
             hook["clientConfig"]["caBundle"] = bundle

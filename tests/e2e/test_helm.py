@@ -10,8 +10,8 @@ import re
 import shutil
 import subprocess
 
+import fast_yaml
 import pytest
-import yaml
 from proxy import ROOT
 
 CHART = os.path.join(ROOT, "container", "helm")
@@ -36,7 +36,7 @@ def values():
 def helm(*args, given=None, kubernetes="1.30.0"):
     return subprocess.run(
         [HELM, *args, CHART, "--values", "-", "--kube-version", kubernetes],
-        input=yaml.safe_dump(values() if given is None else given),
+        input=fast_yaml.dump(values() if given is None else given),
         capture_output=True,
         text=True,
         timeout=60,
@@ -46,7 +46,7 @@ def helm(*args, given=None, kubernetes="1.30.0"):
 def template(given=None, namespace=NAMESPACE):
     ran = helm("template", "ours", "--namespace", namespace, given=given)
     assert ran.returncode == 0, ran.stderr
-    return [document for document in yaml.safe_load_all(ran.stdout) if document]
+    return [document for document in fast_yaml.load_all(ran.stdout) if document]
 
 
 def by_name(documents):
@@ -84,7 +84,7 @@ def without_comments(key, text):
 
 def manifests(file):
     with open(os.path.join(ROOT, "container", "kubernetes", file)) as opened:
-        return list(yaml.safe_load_all(opened))
+        return list(fast_yaml.load_all(opened))
 
 
 @pytest.mark.parametrize("prefix", ["", "gitlab-"])

@@ -8,10 +8,10 @@ python3-kubernetes say whether an object is one (support/kubernetes_schema.py sa
 import copy
 import json
 
+import fast_yaml
 import kubernetes_schema
 import manifests
 import pytest
-import yaml
 from proxy import run, sanitizer_report
 
 
@@ -24,11 +24,11 @@ def inject(text, *arguments, code=0, **settings):
 
 
 def dump(*documents):
-    return "---\n".join(yaml.safe_dump(d) for d in documents)
+    return "---\n".join(fast_yaml.dump(d) for d in documents)
 
 
 def load(text):
-    return list(yaml.safe_load_all(text))
+    return list(fast_yaml.load_all(text))
 
 
 def sidecars(document, where="initContainers"):

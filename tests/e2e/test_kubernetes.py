@@ -10,9 +10,9 @@ import re
 import shutil
 import subprocess
 
+import fast_yaml
 import manifests
 import pytest
-import yaml
 from proxy import ROOT, binary, new_cookie_secret, run
 
 HERE = os.path.join(ROOT, "container", "kubernetes")
@@ -26,7 +26,7 @@ def rendered(name):
 
 def settings_of(overlay, component):
     """What the container of a component has in its environment."""
-    documents = list(yaml.safe_load_all(rendered(overlay)))
+    documents = list(fast_yaml.load_all(rendered(overlay)))
 
     def find(kind, name):
         (found,) = [d for d in documents if d["kind"] == kind and d["metadata"]["name"] == name]
@@ -69,7 +69,7 @@ def test_the_webhook_understands_its_settings(overlay):
     checked = run(["check", "webhook"], {**settings, "WEBHOOK_API_URL": "https://10.0.0.1"})
     assert checked.returncode == 0 and checked.stderr == "", checked.stderr
     service = settings["WORKSPACE_PROXY_WEBHOOK_SERVICE"]
-    for configuration in yaml.safe_load_all(rendered(overlay)):
+    for configuration in fast_yaml.load_all(rendered(overlay)):
         for hook in configuration.get("webhooks", []):
             named = hook["clientConfig"]["service"]
             assert f"{named['name']}.{named['namespace']}" == service
@@ -80,7 +80,7 @@ def test_the_example_becomes_a_workspace():
     settings = {k: v for k, v in settings.items() if not k.endswith(("_FILE", "_ADDRESS"))}
     ran = run(["inject"], settings, input=rendered("example"))
     assert ran.returncode == 0 and ran.stderr == "", ran.stderr
-    documents = {d["kind"]: d for d in yaml.safe_load_all(ran.stdout) if d["metadata"]["name"] != "workspaces"}
+    documents = {d["kind"]: d for d in fast_yaml.load_all(ran.stdout) if d["metadata"]["name"] != "workspaces"}
     pod = documents["Deployment"]["spec"]["template"]["spec"]
     (sidecar,) = [c for c in pod["initContainers"] if c["name"] == "workspace-proxy"]
     environment = {entry["name"]: entry["value"] for entry in sidecar["env"]}
@@ -90,7 +90,7 @@ def test_the_example_becomes_a_workspace():
     assert documents["Service"]["spec"]["ports"][0]["targetPort"] == 8443
     # The secrets that it mounts, and their keys, are those that docs/kubernetes.md makes.
     with open(f"{HERE}/secrets.example.yaml") as file:
-        secrets = {s["metadata"]["name"]: s["stringData"] for s in yaml.safe_load_all(file)}
+        secrets = {s["metadata"]["name"]: s["stringData"] for s in fast_yaml.load_all(file)}
     mounted = {v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v}
     assert mounted == {"workspace-proxy-kiwi", documents["Certificate"]["spec"]["secretName"]}
     files = [os.path.basename(v) for k, v in environment.items() if k.endswith("_FILE")]
@@ -153,10 +153,10 @@ def test_the_steps_as_they_are_printed(certificates, tmp_path):
         ["bash", "-c", script], cwd=work, env=environment, input="the secret\n", capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
-    documents = [d for d in yaml.safe_load_all((tmp_path / "objects").read_text()) if d]
+    documents = [d for d in fast_yaml.load_all((tmp_path / "objects").read_text()) if d]
     secrets = {d["metadata"]["name"]: set(d["data"]) for d in documents if d["kind"] == "Secret" and "data" in d}
     with open(f"{HERE}/secrets.example.yaml") as file:
-        expected = {s["metadata"]["name"]: set(s["stringData"]) for s in yaml.safe_load_all(file)}
+        expected = {s["metadata"]["name"]: set(s["stringData"]) for s in fast_yaml.load_all(file)}
     assert secrets == expected
     bundles = [
         base64.b64decode(d["webhooks"][0]["clientConfig"].get("caBundle", ""), validate=True).decode()

@@ -6,9 +6,9 @@ import itertools
 import json
 import random
 
+import fast_yaml
 import manifests
 import pytest
-import yaml
 from proxy import run, sanitizer_report
 
 RECORD = manifests.PREFIX + "original"
@@ -29,11 +29,11 @@ def uninject(text, code=0):
 
 
 def dump(*documents):
-    return "---\n".join(yaml.safe_dump(d) for d in documents)
+    return "---\n".join(fast_yaml.dump(d) for d in documents)
 
 
 def load(text):
-    return [d for d in yaml.safe_load_all(text) if d]
+    return [d for d in fast_yaml.load_all(text) if d]
 
 
 def ide(pod):

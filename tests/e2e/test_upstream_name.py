@@ -6,9 +6,9 @@ import pathlib
 import re
 import subprocess
 
+import fast_yaml
 import pytest
 import runners
-import yaml
 from proxy import binary, wait_until
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -88,7 +88,7 @@ def test_a_container_that_starts_later_and_moves(start, names, upstream, client)
 def compose_example():
     text = (ROOT / "docs/container.md").read_text()
     (example,) = re.findall(r"```yaml\n# compose.yaml\n(.*?)```", text, re.DOTALL)
-    return yaml.safe_load(example), text
+    return fast_yaml.load(example), text
 
 
 def test_the_compose_example(tmp_path, certificates):

@@ -17,10 +17,10 @@ import ssl
 import threading
 import time
 
+import fast_yaml
 import manifests
 import proxy as proxy_module
 import pytest
-import yaml
 from kubernetes_api import KubernetesApi
 from proxy import ROOT, wait_until
 
@@ -35,7 +35,7 @@ LIFETIME_S = 60
 @functools.cache
 def all_shipped():
     with open(os.path.join(ROOT, "container", "kubernetes", "rendered", "ingress.yaml")) as file:
-        return list(yaml.safe_load_all(file))
+        return list(fast_yaml.load_all(file))
 
 
 def shipped(kind, name=None):

@@ -43,6 +43,11 @@ REVIEWED = {
 # What pods must be
 
 
+def documents_in(text):
+    """Several times as fast as safe_load_all."""
+    return yaml.load_all(text, yaml.CSafeLoader)
+
+
 def check_pod(pod, path):
     """The restricted Pod Security Standard, and what we ask for beyond it."""
     context = pod.get("securityContext", {})
@@ -413,21 +418,21 @@ def check_rendered(name, folder):
         return
 
     def by_name(text):
-        return {describe(document): document for document in yaml.safe_load_all(text)}
+        return {describe(document): document for document in documents_in(text)}
 
     if by_name(ran.stdout) != by_name((HERE / "rendered" / f"{name}.yaml").read_text()):
         yield f"rendered/{name}.yaml is out of date: run `make manifests`"
 
 
 def main():
-    secrets = list(yaml.safe_load_all((HERE / "secrets.example.yaml").read_text()))
+    secrets = list(documents_in((HERE / "secrets.example.yaml").read_text()))
     problems = [problem for secret in secrets for problem in check_types(secret)]
     problems += [f"{describe(s)}: has values" for s in secrets if any(s["stringData"].values())]
     used, count, why_not = set(), 0, why_not_rendered()
     for name, folder in RENDERED.items():
-        documents = list(yaml.safe_load_all((HERE / "rendered" / f"{name}.yaml").read_text()))
+        documents = list(documents_in((HERE / "rendered" / f"{name}.yaml").read_text()))
         if folder.startswith("overlays/"):
-            documents += [d for file in COMPONENTS for d in yaml.safe_load_all((HERE / file).read_text())]
+            documents += [d for file in COMPONENTS for d in documents_in((HERE / file).read_text())]
         count += len(documents)
         cluster = Cluster(documents, secrets)
         found = [problem for document in documents for problem in check_types(document)]
@@ -440,7 +445,7 @@ def main():
             found += check_rendered(name, folder)
         used |= cluster.used_secrets
         problems += [f"{name}: {problem}" for problem in found]
-    route = list(yaml.safe_load_all((HERE / "example/httproute.yaml").read_text()))
+    route = list(documents_in((HERE / "example/httproute.yaml").read_text()))
     problems += [f"example: {problem}" for document in route for problem in check_types(document)]
     if why_not:
         print(f"kubernetes: NOT CHECKED, because {why_not}: whether rendered/ is what kustomize makes")

@@ -9,9 +9,9 @@ import json
 import os
 import subprocess
 
+import fast_yaml
 import proxy
 import runners
-import yaml
 
 EXAMPLE = os.path.join(proxy.ROOT, "container/kubernetes/example/workspace.yaml")
 PREFIX = "workspace-proxy.io/"
@@ -22,7 +22,7 @@ SIDECAR, GIT = "workspace-proxy", "workspace-proxy-git"
 def injected(settings):
     """The pod's spec. settings: of a sidecar, as the test would start it."""
     with open(EXAMPLE) as file:
-        workload = next(yaml.safe_load_all(file))
+        workload = next(fast_yaml.load_all(file))
     notes = workload["spec"]["template"]["metadata"]["annotations"]
     notes[PREFIX + "external-url"] = settings["EXTERNAL_URL"]
     notes[PREFIX + "workspace-id"] = str(settings["WORKSPACE_ID"])
