@@ -375,6 +375,38 @@ def make_shared_stage(tmp_path_factory, certificates):
 
 
 @pytest.fixture(scope="module")
+def make_shared_relay(tmp_path_factory, certificates):
+    """make_shared_relay(NAME=value …): a relay with a GitLab, relay.gitlab, for several tests of a module."""
+    maker = ProxyMaker(tmp_path_factory.mktemp("relay"), certificates)
+    with making_gitlabs(certificates) as make:
+
+        def make_relay(**settings):
+            one = maker.relay(make(), **settings)
+            one.kept = Kept(one.gitlab)
+            return one
+
+        yield make_relay
+        maker.check_ends()
+
+
+@pytest.fixture
+def lend_relay(request):
+    """lend_relay(shared relay) -> the same for this test; its GitLab has not been asked yet, and its ports are free."""
+    lent = []
+
+    def lend(one):
+        lent.append(one)
+        note_proxies(request, [one])
+        one.kept.restore()
+        one.reuse_ports()
+        return one
+
+    yield lend
+    for one in lent:
+        assert one.process.poll() is None, "the relay is gone"
+
+
+@pytest.fixture(scope="module")
 def shared_stage(request, make_shared_stage):
     """One for a module, with what its STAGE_SETTINGS say. STAGE_OF_PORTS: its name, if two servers' ports are needed."""
     settings = getattr(request.module, "STAGE_SETTINGS", {})

@@ -9,7 +9,30 @@ import urllib.parse
 import broker as broker_module
 import pytest
 from broker import REDEEM, REFRESH, REVOKE, Asker
-from broker_fixtures import VERIFIER, asked, host_of, kiwi, new_code, redeem, rejected, relay
+from broker_fixtures import VERIFIER, asked, host_of, kiwi, new_code, redeem
+from broker_fixtures import rejected as rejected_ever
+
+
+@pytest.fixture(scope="module")
+def shared_relay(make_shared_relay):
+    return make_shared_relay(broker=True, RELAY_REQUESTS_PER_WORKSPACE_MAX="60000")
+
+
+@pytest.fixture
+def relay(shared_relay, lend_relay):
+    return lend_relay(shared_relay)
+
+
+@pytest.fixture
+def gitlab(relay):
+    return relay.gitlab
+
+
+@pytest.fixture
+def rejected(relay):
+    """How many requests the relay has rejected for a reason during this test."""
+    before = {reason: rejected_ever(relay, reason) for reason in ("zone", "key", "malformed")}
+    return lambda reason: rejected_ever(relay, reason) - before[reason]
 
 
 def test_a_workspace_never_sees_gitlabs_refresh_token(relay, kiwi, gitlab):
@@ -65,20 +88,20 @@ def test_a_code_without_its_verifier(relay, kiwi, gitlab):
     "Kiwi.{zone} kiwi.{zone}. a.b.{zone} {zone} .{zone} kiwi.evil.example xn--kiw-cpa.{zone} "
     "kiwi.localhost kiwi.localhost:443 user@kiwi.{zone} kiwi.{zone}/ kiwi.{zone}\0 kiwï.{zone}".split(" ") + [""],
 )
-def test_hosts_that_are_none_of_ours(relay, gitlab, host):
+def test_hosts_that_are_none_of_ours(relay, gitlab, rejected, host):
     """Even with the key of that very spelling."""
     authority = host.format(zone=f"localhost:{relay.ports[0]}")
     status, _, _ = Asker(relay, authority).post(
         Asker(relay, authority).channel.request(REDEEM, code="c", verifier=VERIFIER)
     )
-    assert status == 403 and rejected(relay, "zone") == 1 and not asked(gitlab)
+    assert status == 403 and rejected("zone") == 1 and not asked(gitlab)
 
 
-def test_another_workspaces_host(relay, kiwi, gitlab):
+def test_another_workspaces_host(relay, kiwi, gitlab, rejected):
     mango = Asker(relay, host_of(relay, "mango"), key=relay.key_for(host_of(relay)))
     assert mango.ask(REDEEM, code=new_code(gitlab, relay), verifier=VERIFIER).status == 403
     assert mango.ask(REFRESH, token="x").status == 403
-    assert rejected(relay, "key") == 2 and not asked(gitlab)
+    assert rejected("key") == 2 and not asked(gitlab)
 
 
 def test_requests_that_were_altered(relay, kiwi, gitlab):
@@ -111,9 +134,9 @@ def test_requests_that_were_altered(relay, kiwi, gitlab):
         bytes([REVOKE]) + b"\xff\xff",
     ],
 )
-def test_records_of_a_workspace_that_was_taken_over(relay, kiwi, gitlab, plain):
+def test_records_of_a_workspace_that_was_taken_over(kiwi, gitlab, rejected, plain):
     assert kiwi.post(kiwi.channel.request(REDEEM, plain=plain))[0] == 400
-    assert rejected(relay, "malformed") == 1 and not asked(gitlab)
+    assert rejected("malformed") == 1 and not asked(gitlab)
 
 
 def test_form_fields_cannot_be_added(relay, kiwi, gitlab):

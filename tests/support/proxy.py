@@ -401,6 +401,10 @@ class Relay(Proxy):
         """The key that seals."""
         return bytes.fromhex(master_keys(self.settings)[0])
 
+    def reuse_ports(self):
+        """The workspaces that had them have ended."""
+        self._used_ports = 0
+
     def next_port(self):
         self._used_ports += 1
         return self.ports[self._used_ports - 1]
