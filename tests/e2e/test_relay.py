@@ -17,6 +17,22 @@ import relay as relay_module
 RELAY_COOKIE = relay_module.COOKIE_PREFIX
 
 
+@pytest.fixture(scope="module")
+def shared_relay(make_shared_relay):
+    return make_shared_relay()
+
+
+@pytest.fixture
+def relay(shared_relay, lend_relay):
+    return lend_relay(shared_relay)
+
+
+@pytest.fixture
+def gitlab(relay):
+    """That of relays that tests start, too."""
+    return relay.gitlab
+
+
 def query(url):
     return urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
 
@@ -397,7 +413,8 @@ def test_landing_page_and_what_is_not_there(make_relay, gitlab, client):
         assert raw.read_response("GET").status == 421
 
 
-def test_admin_and_logs(relay, client):
+def test_admin_and_logs(make_relay, gitlab, client):
+    relay = make_relay(gitlab)
     for path, word in (("/ping", b"OK"), ("/ready", b'"ready":true')):
         connection = http.client.HTTPConnection(*relay.address("admin"), timeout=60)
         connection.request("GET", path)
