@@ -228,7 +228,7 @@ set_up(void **state)
 	if (mkdtemp(folder) == NULL || chdir(folder) < 0)
 		return -1;
 	(void)setenv("HOME", "/nonexistent", 1);
-	/* Reads the machine's certificate authorities: once, not in every process. */
+	/* Once, not in every process. */
 	git_libgit2_init();
 	run_script(make_template);
 	return 0;
