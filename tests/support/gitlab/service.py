@@ -46,6 +46,14 @@ class Settings:
     has_workspaces: bool = True  # False: as the Community Edition, without the GraphQL field
 
 
+@functools.cache
+def _context(tls_cert, tls_key):
+    """For all that have this certificate: to read a key takes longer than most of what a test asks."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls_cert, tls_key)
+    return context
+
+
 class GitLab:
     """A GitLab on loopback.
 
@@ -83,11 +91,7 @@ class GitLab:
         self._ids = itertools.count(42)
         self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="gitlab-")
         self.directory = directory or self._temporary.name
-        context = None
-        if tls_cert:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls_cert, tls_key)
-        self._server = Server((host, port), self, context)
+        self._server = Server((host, port), self, _context(tls_cert, tls_key) if tls_cert else None)
         self.port = self._server.server_port
         scheme = "https" if tls_cert else "http"
         shown = name or (f"[{host}]" if ":" in host else host)
