@@ -63,6 +63,17 @@ auth_is_frame(const struct auth_facts *facts)
 }
 
 bool
+auth_is_cross_site_subrequest(const struct auth_facts *facts)
+{
+	struct str site;
+	size_t sites = facts_header(facts, STR("sec-fetch-site"), &site);
+
+	if (sites == 0 || auth_is_navigation(facts))
+		return false;
+	return sites > 1 || !(str_equal(site, STR("same-origin")) || str_equal(site, STR("none")));
+}
+
+bool
 auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
 {
 	struct str sent;

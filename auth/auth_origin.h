@@ -22,6 +22,9 @@ bool auth_is_navigation(const struct auth_facts *facts);
 /* Whether the request is a navigation within a frame, by Sec-Fetch-*. */
 bool auth_is_frame(const struct auth_facts *facts);
 
+/* Whether another site embeds or fetches the resource; false when a user follows a link. */
+bool auth_is_cross_site_subrequest(const struct auth_facts *facts);
+
 /* Returns the origin of the page of this workspace that embeds the requested resource: in a frame,
  * or as a sub-resource that is fetched without CORS. Empty: no page, or one of another workspace or
  * site. */

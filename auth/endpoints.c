@@ -38,7 +38,7 @@ endpoint_start(struct auth *a, const struct auth_facts *facts, struct auth_verdi
 {
 	char target[FLOW_TARGET_MAX + 1];
 
-	if (facts_is_cross_site_subrequest(facts)) {
+	if (auth_is_cross_site_subrequest(facts)) {
 		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads request facts. Headers that scripts can't set (Sec-Fetch-*) are trusted; nothing here reads
- * X-Forwarded-* or Host.
+ * Reads request facts. Nothing here reads X-Forwarded-* or Host.
  */
 #include "auth/gate/facts.h"
 
@@ -74,15 +73,4 @@ facts_read_answer(const struct auth_facts *facts, struct buf *state, struct buf 
 	if ((code->len == 0) == (error->len == 0))
 		return "There must be either a \"code\" or an \"error\".";
 	return NULL;
-}
-
-bool
-facts_is_cross_site_subrequest(const struct auth_facts *facts)
-{
-	struct str site;
-	size_t sites = facts_header(facts, STR("sec-fetch-site"), &site);
-
-	if (sites == 0 || auth_is_navigation(facts))
-		return false;
-	return sites > 1 || !(str_equal(site, STR("same-origin")) || str_equal(site, STR("none")));
 }

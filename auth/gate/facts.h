@@ -25,7 +25,4 @@ bool facts_parameter(const struct auth_facts *facts, struct str name, struct buf
 const char *facts_read_answer(const struct auth_facts *facts, struct buf *state, struct buf *code,
 			      struct buf *error);
 
-/* Whether another site embeds or fetches the resource; false when a user follows a link. */
-bool facts_is_cross_site_subrequest(const struct auth_facts *facts);
-
 #endif

@@ -276,7 +276,7 @@ answer_start(const struct relay *r, const struct auth_facts *facts, struct auth_
 
 	buf_init(&text, RELAY_REQUEST_MAX);
 	buf_init(&memory, RELAY_REQUEST_MAX);
-	if (facts_is_cross_site_subrequest(facts)) {
+	if (auth_is_cross_site_subrequest(facts)) {
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 	} else if (!facts_parameter(facts, STR("request"), &text, &detail)) {
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
