@@ -91,30 +91,6 @@ service_route_later(struct service *s, const char *method, const char *path,
 	return add_route(s, &route, e);
 }
 
-static bool
-takes(const struct service_route *r, struct str method)
-{
-	return str_equal(method, str_from(r->method)) ||
-	       (str_equal(method, STR("HEAD")) && strcmp(r->method, "GET") == 0);
-}
-
-const struct service_route *
-service_find_route(const struct service *s, const struct service_request *request,
-		   struct buf *allowed)
-{
-	for (size_t i = 0; i < s->routes_count; i++) {
-		const struct service_route *route = &s->routes[i];
-
-		if (!str_equal(request->path, str_from(route->path)))
-			continue;
-		if (takes(route, request->method))
-			return route;
-		buf_addf(allowed, "%s%s%s", allowed->len > 0 ? ", " : "", route->method,
-			 strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
-	}
-	return NULL;
-}
-
 void
 service_drain(struct service *s, loop_timer_fn *on_done, void *arg)
 {

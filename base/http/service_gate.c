@@ -297,13 +297,37 @@ run_handler(struct client *c, struct bufferevent *bev, const struct service_rout
 	buf_fini(&reply.body);
 }
 
+static bool
+takes(const struct service_route *r, struct str method)
+{
+	return str_equal(method, str_from(r->method)) ||
+	       (str_equal(method, STR("HEAD")) && strcmp(r->method, "GET") == 0);
+}
+
+/* Returns the route, or NULL and appends the methods that the path has to allowed. */
+static const struct service_route *
+find_route(const struct service *s, const struct service_request *request, struct buf *allowed)
+{
+	for (size_t i = 0; i < s->routes_count; i++) {
+		const struct service_route *route = &s->routes[i];
+
+		if (!str_equal(request->path, str_from(route->path)))
+			continue;
+		if (takes(route, request->method))
+			return route;
+		buf_addf(allowed, "%s%s%s", allowed->len > 0 ? ", " : "", route->method,
+			 strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+	}
+	return NULL;
+}
+
 static void
 answer(struct client *c, struct bufferevent *bev, const struct service_request *request)
 {
 	struct buf allowed;
 
 	buf_init(&allowed, ALLOW_MAX_BYTES);
-	const struct service_route *r = service_find_route(c->service, request, &allowed);
+	const struct service_route *r = find_route(c->service, request, &allowed);
 	c->wait = (struct service_wait){.is_head = str_equal(request->method, STR("HEAD"))};
 	if (r == NULL) {
 		write_problem(c, allowed.len > 0 ? 405 : 404, buf_view(&allowed));

@@ -83,9 +83,4 @@ service_tell_when_drained(struct service *s)
 		loop_defer_call(&s->drained);
 }
 
-/* Returns the route, or NULL and appends the methods that the path has to allowed. */
-const struct service_route *service_find_route(const struct service *s,
-					       const struct service_request *request,
-					       struct buf *allowed);
-
 #endif
