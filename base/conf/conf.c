@@ -48,20 +48,6 @@ find_variable(char **environment, const char *variable)
 	return NULL;
 }
 
-const struct conf_setting *
-conf_next(const struct conf_table *table, struct conf_cursor *at)
-{
-	const struct conf_group *group;
-
-	while ((group = table->groups[at->group]) != NULL) {
-		if (at->setting < group->count)
-			return &group->settings[at->setting++];
-		at->group++;
-		at->setting = 0;
-	}
-	return NULL;
-}
-
 static const struct conf_setting *
 find_setting(const struct conf_table *table, const char *name)
 {

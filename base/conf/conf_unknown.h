@@ -6,7 +6,8 @@
 #ifndef BASE_CONF_CONF_UNKNOWN_H
 #define BASE_CONF_CONF_UNKNOWN_H
 
-#include "base/conf/conf.h"
+#include "base/conf/conf_problems.h"
+#include "base/conf/conf_table.h"
 
 /* Adds a problem that names the nearest setting if this entry of the environment is unknown.
  * Ignores variables that Kubernetes sets for Services. */
