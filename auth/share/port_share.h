@@ -29,6 +29,7 @@ struct port_share {
 	struct policy_rule rule;	/* who is a guest */
 	struct auth_watch_list watches; /* watches of requests without a session */
 };
+LIST_HEAD(port_share_list, port_share);
 
 /* Has one reference. NULL: out of memory. settings must outlive it. */
 struct port_share *port_share_new(const struct port_share_terms *terms, uint64_t by_id,

@@ -16,7 +16,7 @@
 
 struct port_shares {
 	struct port_shares_options options;
-	LIST_HEAD(, port_share) list;
+	struct port_share_list list;
 	size_t count;
 	unsigned version;
 	struct loop_timer timer;
@@ -56,7 +56,7 @@ note_change(struct port_shares *all)
 {
 	all->version++;
 	arm_timer(all);
-	share_file_store(all->file, all);
+	share_file_store(all->file, &all->list);
 }
 
 /* Fields without a value are left out. */
@@ -197,7 +197,7 @@ port_shares_free(struct port_shares *all)
 
 	if (all == NULL)
 		return;
-	share_file_close(all->file, all);
+	share_file_close(all->file, &all->list);
 	loop_timer_fini(&all->timer);
 	while ((p = LIST_FIRST(&all->list)) != NULL) {
 		LIST_REMOVE(p, entry);
@@ -211,7 +211,7 @@ port_shares_free(struct port_shares *all)
 bool
 port_shares_replace_keys(struct port_shares *all, const struct auth_keys *keys, struct err *e)
 {
-	return all == NULL || share_file_replace_keys(all->file, all, keys, e);
+	return all == NULL || share_file_replace_keys(all->file, &all->list, keys, e);
 }
 
 struct port_share *

@@ -27,7 +27,7 @@ static const struct sealed_image_kind kind = {
 struct share_file {
 	struct statefile *file;
 	struct sealed_image image;
-	const struct port_shares *all; /* to be stored; NULL: nothing to store */
+	const struct port_share_list *all; /* to be stored; NULL: nothing to store */
 	struct loop_timer retry;
 	bool is_failing;
 	bool is_used; /* false: no file is created, because there were never shares */
@@ -47,10 +47,10 @@ write_share(struct json_writer *w, const struct port_share *p)
 }
 
 static bool
-build_image(const struct share_file *f, const struct port_shares *all, struct buf *image,
+build_image(const struct share_file *f, const struct port_share_list *all, struct buf *image,
 	    struct err *e)
 {
-	const struct port_share *p = NULL;
+	const struct port_share *p;
 	struct json_writer w;
 	struct buf plain;
 	bool ok;
@@ -58,7 +58,7 @@ build_image(const struct share_file *f, const struct port_shares *all, struct bu
 	buf_init(&plain, sealed_image_plain_max(&kind));
 	json_write_begin_object(&w, &plain);
 	json_write_array(&w, "shares");
-	while ((p = port_shares_next(all, p)) != NULL)
+	LIST_FOREACH (p, all, entry)
 		write_share(&w, p);
 	json_write_close(&w, ']');
 	ok = json_write_end_object(&w);
@@ -119,7 +119,7 @@ on_retry(void *arg)
 }
 
 void
-share_file_store(struct share_file *f, const struct port_shares *all)
+share_file_store(struct share_file *f, const struct port_share_list *all)
 {
 	if (f == NULL)
 		return;
@@ -241,7 +241,7 @@ share_file_open(const struct port_shares_options *options, share_file_restore_fn
 }
 
 void
-share_file_close(struct share_file *f, const struct port_shares *all)
+share_file_close(struct share_file *f, const struct port_share_list *all)
 {
 	struct err e = ERR_INIT;
 	struct buf image;
@@ -256,7 +256,7 @@ share_file_close(struct share_file *f, const struct port_shares *all)
 }
 
 bool
-share_file_replace_keys(struct share_file *f, const struct port_shares *all,
+share_file_replace_keys(struct share_file *f, const struct port_share_list *all,
 			const struct auth_keys *keys, struct err *e)
 {
 	if (f == NULL)

@@ -24,9 +24,9 @@ struct share_file *share_file_open(const struct port_shares_options *options,
 				   struct err *e) MUST_CHECK;
 
 /* f may be NULL in all of these. */
-void share_file_close(struct share_file *f, const struct port_shares *all); /* stores again */
-void share_file_store(struct share_file *f, const struct port_shares *all);
-bool share_file_replace_keys(struct share_file *f, const struct port_shares *all,
+void share_file_close(struct share_file *f, const struct port_share_list *all); /* stores again */
+void share_file_store(struct share_file *f, const struct port_share_list *all);
+bool share_file_replace_keys(struct share_file *f, const struct port_share_list *all,
 			     const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
 #endif

@@ -33,33 +33,32 @@ static size_t image_len;
 static struct share_file_entry restored[AUTH_SHARES_MAX];
 static size_t restored_count;
 static struct port_shares_options options;
-static struct port_shares *all; /* the directory of the file; NULL: in memory only */
+static struct port_share_list all;
 
 static int
 setup(void **state)
 {
-	struct err e = ERR_INIT;
-
 	(void)state;
 	(void)snprintf(directory, sizeof(directory), "%s/share-file-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(directory));
 	(void)snprintf(path, sizeof(path), "%s/shares", directory);
 	world_setup(&world);
-	assert_true(ports_parse(&world.settings.ports, STR("1024-9000"), &e));
-	world.settings.port_sharing_max = AUTH_AUDIENCE_PUBLIC;
+	world.settings.state_dir = directory;
 	restored_count = 0;
 	options = (struct port_shares_options){
 		.settings = &world.settings, .loop = world.loop, .origin = ORIGIN};
-	all = port_shares_new(&options, &e);
-	assert_non_null(all);
-	world.settings.state_dir = directory;
 	return 0;
 }
 
 static int
 teardown(void **state)
 {
-	port_shares_free(all);
+	struct port_share *p;
+
+	while ((p = LIST_FIRST(&all)) != NULL) {
+		LIST_REMOVE(p, entry);
+		port_share_unref(p);
+	}
 	assert_int_equal(remove_tree(directory), 0);
 	return teardown_world(state);
 }
@@ -137,16 +136,19 @@ assert_set_aside(const char *why)
 	assert_int_equal(restored_count, 0);
 	assert_int_equal(count_aside(), 1);
 	assert_true(log_says("file of shares set aside") && log_says(why));
-	share_file_close(f, all);
+	share_file_close(f, &all);
 }
 
 static void
 share(uint16_t port, enum auth_audience audience, const char *of, int64_t until_ms, const char *by)
 {
 	struct port_share_terms terms = {.port = port, .audience = audience, .until_ms = until_ms};
+	struct port_share *p;
 
 	(void)snprintf(terms.of, sizeof(terms.of), "%s", of);
-	assert_null(port_shares_set(all, &terms, 42, by));
+	p = port_share_new(&terms, 42, by, &world.settings);
+	assert_non_null(p);
+	LIST_INSERT_HEAD(&all, p, entry);
 }
 
 /* Writes a file with these shares, as a process does. */
@@ -155,8 +157,8 @@ store_and_close(void)
 {
 	struct share_file *f = open_file();
 
-	share_file_store(f, all);
-	share_file_close(f, all);
+	share_file_store(f, &all);
+	share_file_close(f, &all);
 	read_image();
 	restored_count = 0;
 }
@@ -189,7 +191,7 @@ test_well_formed_shares(void **state)
 {
 	(void)state;
 	write_plain(SHARES(GOOD));
-	share_file_close(open_file(), all);
+	share_file_close(open_file(), &all);
 	assert_int_equal(restored_count, 1);
 	assert_int_equal(restored[0].terms.port, 8080);
 	assert_string_equal(restored[0].by, "sasha");
@@ -260,7 +262,7 @@ test_texts_that_are_too_long(void **state)
 				       is_of ? text : "", is_of ? "" : text);
 			write_plain(plain);
 			restored_count = 0;
-			share_file_close(open_file(), all);
+			share_file_close(open_file(), &all);
 			assert_int_equal(restored_count, len == cases[i].max);
 			assert_int_equal(count_aside(), len > cases[i].max);
 		}
@@ -277,17 +279,17 @@ test_damaged(void **state)
 	for (size_t i = 0; i < image_len; i++) {
 		image[i] ^= (char)(1 << (i % 8));
 		write_image(image_len);
-		share_file_close(open_file(), all);
+		share_file_close(open_file(), &all);
 		assert_int_equal(restored_count, 0);
 		assert_int_equal(count_aside(), 1);
 		image[i] ^= (char)(1 << (i % 8));
 		write_image(i);
-		share_file_close(open_file(), all);
+		share_file_close(open_file(), &all);
 		assert_int_equal(restored_count, 0);
 		assert_int_equal(count_aside(), 1);
 	}
 	write_image(image_len);
-	share_file_close(open_file(), all);
+	share_file_close(open_file(), &all);
 	assert_int_equal(restored_count, 1);
 }
 
@@ -373,11 +375,11 @@ test_unwritable_disk(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(mkdir(inner, 0700), 0);
 	share(8080, AUTH_AUDIENCE_PUBLIC, "", 0, "sasha");
-	share_file_store(f, all);
+	share_file_store(f, &all);
 	world_run_until(&world, is_failing);
 	assert_int_equal(remove_tree(path), 0);
-	share_file_close(f, all);
-	share_file_close(open_file(), all);
+	share_file_close(f, &all);
+	share_file_close(open_file(), &all);
 	assert_int_equal(restored_count, 1);
 }
 
@@ -386,10 +388,10 @@ static void
 test_without_shares_there_is_no_file(void **state)
 {
 	(void)state;
-	share_file_close(open_file(), all);
+	share_file_close(open_file(), &all);
 	assert_int_not_equal(access(path, F_OK), 0);
-	share_file_store(NULL, all);
-	share_file_close(NULL, all);
+	share_file_store(NULL, &all);
+	share_file_close(NULL, &all);
 }
 
 /* The maximum number of shares, with the longest texts, which JSON has to escape. */
@@ -403,12 +405,12 @@ test_all_fields_are_restored(void **state)
 	(void)state;
 	memset(of, 'x', sizeof(of) - 1);
 	memset(by, '"', sizeof(by) - 1);
-	for (uint16_t i = 0; i < AUTH_SHARES_MAX; i++)
+	for (uint16_t i = AUTH_SHARES_MAX; i-- > 0;)
 		share((uint16_t)(8000 + i), AUTH_AUDIENCE_USERS, of, 4102444800000 + i, by);
 	store_and_close();
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	share_file_close(open_file(), all);
+	share_file_close(open_file(), &all);
 	assert_int_equal(restored_count, AUTH_SHARES_MAX);
 	for (uint16_t i = 0; i < AUTH_SHARES_MAX; i++) {
 		assert_int_equal(restored[i].terms.port, 8000 + i);
@@ -449,14 +451,14 @@ test_keys_that_rotate(void **state)
 	s->cookie_keys.keys[1] = s->cookie_keys.keys[0];
 	s->cookie_keys.keys[0] = secret_from_str(STR("another-0123456789abcdef-another"));
 	s->cookie_keys.count = 2;
-	assert_true(share_file_replace_keys(f, all, &s->cookie_keys, &e));
-	assert_true(share_file_replace_keys(NULL, all, &s->cookie_keys, &e));
+	assert_true(share_file_replace_keys(f, &all, &s->cookie_keys, &e));
+	assert_true(share_file_replace_keys(NULL, &all, &s->cookie_keys, &e));
 	world_run_until(&world, is_stored_again);
-	share_file_close(f, all);
+	share_file_close(f, &all);
 	secret_free(s->cookie_keys.keys[1]);
 	s->cookie_keys.count = 1;
 	restored_count = 0;
-	share_file_close(open_file(), all);
+	share_file_close(open_file(), &all);
 	assert_int_equal(restored_count, 1);
 }
 
