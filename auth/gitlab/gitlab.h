@@ -12,8 +12,6 @@
 
 #define GITLAB_REVOKES_MAX 32u /* running or queued; further tokens are not revoked */
 
-void gitlab_tokens_fini(struct gitlab_tokens *t);
-
 /* Called exactly once unless cancelled, never before the function that started the call returns.
  * The call has been freed by then. */
 typedef void gitlab_done_fn(struct gitlab_answer *answer, void *arg);

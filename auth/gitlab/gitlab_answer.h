@@ -49,4 +49,6 @@ struct gitlab_answer {
 	struct gitlab_user user;	  /* of gitlab_get_user */
 };
 
+void gitlab_tokens_fini(struct gitlab_tokens *t);
+
 #endif

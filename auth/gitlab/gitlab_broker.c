@@ -1,67 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Redeems codes, refreshes and revokes tokens through the relay's token broker: seals the requests
- * and opens the answers (auth/broker/broker_message.h).
- *
- * The sealed request is kept until the response arrives, so that it can be sent to another replica
- * of the relay if the first one does not accept the connection. It is never sent twice.
+ * Redeems codes, refreshes and revokes tokens through the relay's token broker, and opens its
+ * answers (auth/broker/broker_message.h).
  */
 #include <inttypes.h>
-#include <stdlib.h>
 
-#include "auth/broker/broker_message.h"
+#include "auth/gitlab/broker_ask.h"
 #include "auth/gitlab/gitlab_private.h"
 #include "auth/gitlab/gitlab_scope.h"
 #include "base/clock.h"
-
-#define CONNECTS_MAX 3u
-/* Longer than GitLab's timeouts, because the relay asks GitLab in turn. */
-#define TIMEOUT_MS 9000u
-
-struct broker_ask {
-	enum broker_operation operation;
-	struct broker_channel channel;
-	struct buf sealed;
-	enum fetch_priority priority;
-	unsigned connects;
-};
-
-void
-broker_ask_free(struct broker_ask *ask)
-{
-	if (ask == NULL)
-		return;
-	broker_channel_fini(&ask->channel);
-	buf_fini(&ask->sealed);
-	free(ask);
-}
-
-static void
-fill_request(const struct broker_ask *ask, const struct gitlab *g, struct fetch_request *request)
-{
-	*request = (struct fetch_request){
-		.priority = ask->priority,
-		.method = "POST",
-		.url = g->broker_url,
-		.accept = BROKER_CONTENT_TYPE,
-		.content_type = BROKER_CONTENT_TYPE,
-		.body = buf_view(&ask->sealed),
-		.timeout_ms = TIMEOUT_MS,
-	};
-}
-
-bool
-broker_ask_again(struct broker_ask *ask, const struct gitlab *g, const struct err *why,
-		 struct fetch_request *request)
-{
-	bool was_refused = why->code == ERR_CONNECT || why->code == ERR_TLS;
-
-	if (!was_refused || ++ask->connects >= CONNECTS_MAX)
-		return false;
-	log_info(NULL, "relay not reached; trying again", log_err(why));
-	fill_request(ask, g, request);
-	return true;
-}
 
 bool
 gitlab_broker_build_address(struct gitlab *g)
@@ -189,36 +136,15 @@ gitlab_read_broker(const struct fetch_response *r, const struct gitlab_expect *e
 	buf_wipe_fini(&memory);
 }
 
-static struct broker_ask *
-ask_new(const struct gitlab *g, struct broker_request *r, enum fetch_priority priority)
-{
-	struct broker_ask *ask = calloc(1, sizeof(*ask));
-	struct err e = ERR_INIT;
-
-	if (ask == NULL)
-		return NULL;
-	r->authority = g->authority;
-	r->sent_ms = clock_wall_ms();
-	ask->operation = r->operation;
-	ask->priority = priority;
-	buf_init(&ask->sealed, BROKER_REQUEST_MAX);
-	if (!broker_request_seal(r, g->settings->relay_key, &ask->sealed, &ask->channel, &e)) {
-		log_error(NULL, "request to the relay not started", log_err(&e));
-		broker_ask_free(ask);
-		return NULL;
-	}
-	return ask;
-}
-
 static struct gitlab_call *
 start(struct gitlab *g, struct gitlab_question *q, struct broker_request *r,
       enum fetch_priority priority, gitlab_done_fn *done, void *arg)
 {
 	q->read = gitlab_read_broker;
-	q->ask = ask_new(g, r, priority);
+	q->ask = broker_ask_new(g, r, priority);
 	if (q->ask == NULL)
 		return NULL;
-	fill_request(q->ask, g, &q->request);
+	broker_ask_fill(q->ask, g, &q->request);
 	return gitlab_start(g, q, done, arg);
 }
 

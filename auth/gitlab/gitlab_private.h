@@ -2,7 +2,8 @@
 /*
  * The client and its calls, shared by auth/gitlab/gitlab.c, which asks GitLab itself,
  * gitlab_broker.c, which asks the relay's token broker instead for a sidecar without a client
- * secret, gitlab_read.c, which parses responses, and gitlab_revoke.c.
+ * secret, gitlab_call.c, which sends requests, gitlab_read.c, which parses responses, and
+ * gitlab_revoke.c.
  */
 #ifndef AUTH_GITLAB_GITLAB_PRIVATE_H
 #define AUTH_GITLAB_GITLAB_PRIVATE_H
@@ -18,7 +19,7 @@ struct gitlab_expect {
 	const struct auth_settings *settings;
 	uint64_t user_id;
 	unsigned modes;		      /* of tokens: what they are for */
-	const struct broker_ask *ask; /* of gitlab_broker.c */
+	const struct broker_ask *ask; /* of the broker */
 };
 
 /* Fills an answer from a complete response; an invalid one is GITLAB_UNAVAILABLE. */
@@ -84,13 +85,6 @@ struct gitlab_question {
 
 struct gitlab_call *gitlab_start(struct gitlab *g, const struct gitlab_question *q,
 				 gitlab_done_fn *done, void *arg) MUST_CHECK;
-
-void broker_ask_free(struct broker_ask *ask); /* does nothing for NULL */
-
-/* Fills *request with the same sealed request. False: it may not be sent again, because a part of
- * it was sent. The views are valid as long as ask. */
-bool broker_ask_again(struct broker_ask *ask, const struct gitlab *g, const struct err *why,
-		      struct fetch_request *request);
 
 /* Sets the broker's URL, and the name by which the broker knows the workspace. */
 bool gitlab_broker_build_address(struct gitlab *g) MUST_CHECK;

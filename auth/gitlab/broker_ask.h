@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sealed request to the relay's token broker (auth/broker/broker_message.h).
+ *
+ * It is kept until the response arrives, so that it can be sent to another replica of the relay if
+ * the first one does not accept the connection. It is never sent twice.
+ */
+#ifndef AUTH_GITLAB_BROKER_ASK_H
+#define AUTH_GITLAB_BROKER_ASK_H
+
+#include "auth/broker/broker_message.h"
+#include "auth/gitlab/gitlab_private.h"
+
+struct broker_ask {
+	enum broker_operation operation;
+	struct broker_channel channel;
+	struct buf sealed;
+	enum fetch_priority priority;
+	unsigned connects;
+};
+
+/* Seals r; its authority and time are filled in. NULL: it can't be, which is logged. */
+struct broker_ask *broker_ask_new(const struct gitlab *g, struct broker_request *r,
+				  enum fetch_priority priority) MUST_CHECK;
+void broker_ask_free(struct broker_ask *ask); /* does nothing for NULL */
+
+/* Fills *request with the sealed request. The views are valid as long as ask. */
+void broker_ask_fill(const struct broker_ask *ask, const struct gitlab *g,
+		     struct fetch_request *request);
+
+/* As broker_ask_fill, for another attempt. False: it may not be sent again, because a part of it
+ * was sent. */
+bool broker_ask_again(struct broker_ask *ask, const struct gitlab *g, const struct err *why,
+		      struct fetch_request *request);
+
+#endif
