@@ -15,6 +15,7 @@
 #include "auth/login/login_start.h"
 #include "auth/session/session_guest.h"
 #include "auth/session/session_history.h"
+#include "auth/session/session_identity.h"
 #include "auth/share/port_shares.h"
 #include "base/json.h"
 

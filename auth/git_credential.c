@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "auth/auth_private.h"
+#include "auth/session/session_identity.h"
 #include "auth/session/session_lease.h"
 #include "auth/session/session_recheck.h"
 #include "auth/session/session_watch.h"

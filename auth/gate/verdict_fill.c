@@ -8,6 +8,7 @@
 
 #include "auth/auth_private.h"
 #include "auth/gitlab/gitlab.h"
+#include "auth/session/session_identity.h"
 #include "auth/session/session_lifetime.h"
 #include "base/json.h"
 

@@ -19,6 +19,7 @@
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_devices.h"
 #include "auth/session/session_history.h"
+#include "auth/session/session_identity.h"
 #include "auth/session/session_watch.h"
 #include "base/clock.h"
 #include "base/net/ip.h"

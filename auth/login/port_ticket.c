@@ -16,6 +16,7 @@
 #include "auth/login/login_start.h"
 #include "auth/session/session_cookie.h"
 #include "auth/session/session_guest.h"
+#include "auth/session/session_identity.h"
 #include "auth/session/session_lifetime.h"
 #include "base/clock.h"
 

@@ -234,27 +234,10 @@ session_restore(struct session_store *st, struct session_record *r, struct err *
 	return true;
 }
 
-bool
-session_is_of_same_user(const struct auth_session *a, const struct auth_session *b)
-{
-	return a->user.id == b->user.id;
-}
-
 const uint8_t *
 session_id(const struct auth_session *s)
 {
 	return s->id;
-}
-
-struct auth_identity
-session_identity(const struct auth_session *s)
-{
-	return (struct auth_identity){
-		.user_id = str_from(s->user_id),
-		.username = str_from(s->user.username),
-		.name = str_from(s->user.name),
-		.email = str_from(s->user.email),
-	};
 }
 
 struct auth_session_times
@@ -319,6 +302,16 @@ session_end_all_of_user(struct session_store *st, const struct auth_session *s)
 
 	while ((next = session_table_find_user(&st->table, user_id)) != NULL)
 		session_end(next, AUTH_END_SIGNED_OUT);
+}
+
+/* As session_end_all_of_user, starts over for each session. */
+void
+session_end_guests(struct session_store *st, const struct port_share *share)
+{
+	struct auth_session *next;
+
+	while ((next = session_guests_find(st, share)) != NULL)
+		session_end(next, AUTH_END_UNSHARED);
 }
 
 void

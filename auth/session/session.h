@@ -50,11 +50,12 @@ void session_end(struct auth_session *s, enum auth_end reason);
 /* Ends every session of s's user, including s. */
 void session_end_all_of_user(struct session_store *st, const struct auth_session *s);
 
+/* Ends the sessions of this share's guests. */
+void session_end_guests(struct session_store *st, const struct port_share *share);
+
 /* Call it when the process exits: notifies no watches and revokes no tokens. */
 void session_free(struct auth_session *s);
 
 const uint8_t *session_id(const struct auth_session *s);
-struct auth_identity session_identity(const struct auth_session *s); /* views into the session */
-bool session_is_of_same_user(const struct auth_session *a, const struct auth_session *b);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "auth/session/session_guest.h"
+#include "auth/session/session_identity.h"
 #include "auth/session/session_private.h"
 #include "base/clock.h"
 

@@ -48,20 +48,14 @@ next_guest(const struct session_store *st, const struct auth_session *s)
 	return next;
 }
 
-/* Starts over after each session, because callbacks may end others. */
-void
-session_end_guests(struct session_store *st, const struct port_share *share)
+struct auth_session *
+session_guests_find(const struct session_store *st, const struct port_share *share)
 {
 	struct auth_session *s = next_guest(st, NULL);
 
-	while (s != NULL) {
-		if (s->share != share) {
-			s = next_guest(st, s);
-			continue;
-		}
-		session_end(s, AUTH_END_UNSHARED);
-		s = next_guest(st, NULL);
-	}
+	while (s != NULL && s->share != share)
+		s = next_guest(st, s);
+	return s;
 }
 
 /* For browsers that do not keep cookies, so that every visit opens another session: see

@@ -19,12 +19,12 @@ bool session_is_stored(const struct auth_session *s);
 /* Returns why access is allowed: the name of an audience. */
 const char *session_level(const struct auth_session *s);
 
-/* Ends the sessions of this share's guests and notifies their watches. */
-void session_end_guests(struct session_store *st, const struct port_share *share);
-
 /* For the files of this folder only. */
 
 void session_guest_init(struct auth_session *s, struct port_share *share);
+/* Returns a session of this share's guests, or NULL. */
+struct auth_session *session_guests_find(const struct session_store *st,
+					 const struct port_share *share);
 /* Of this user; 0: of all users. */
 size_t session_guests_count(const struct session_store *st, uint64_t user_id);
 /* Returns the least recently used session of the guest with the most sessions, so that no guest can

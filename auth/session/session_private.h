@@ -4,10 +4,11 @@
  *
  *	session_store                      by cookie, by id; opens and closes the file
  *	session, session_lease             opening and ending; tokens for git
- *	session_recheck                    refresh, then authorization
+ *	session_recheck, session_devices   refresh, then authorization; computers with SSH
  *	session_file, session_record       the disk
- *	session_watch, session_table, session_cookie, session_lifetime, session_guest
- *	session_tokens, session_authorization, session_assertion
+ *	session_watch, session_assertion, session_guest, session_history
+ *	session_table, session_cookie, session_lifetime, session_identity
+ *	session_tokens, session_authorization
  *
  * Lower layers report through callbacks, and only session.c ends a session.
  */

@@ -10,6 +10,7 @@
 #include "auth/gate/gate.h"
 #include "auth/gate/verdict_fill.h"
 #include "auth/session/session_cookie.h"
+#include "auth/session/session_identity.h"
 #include "auth/share/port_shares.h"
 #include "auth/share/share_request.h"
 #include "base/clock.h"
