@@ -4,7 +4,7 @@
  */
 #include "container/inject/inject.h"
 
-#include "container/inject/inject_private.h"
+#include "container/inject/inject_edit.h"
 
 static const struct workload {
 	const char *version; /* apiVersion; "apps/" matches any version of the group */

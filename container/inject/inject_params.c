@@ -11,6 +11,7 @@
 #include "base/net/address.h"
 #include "base/url.h"
 #include "container/inject/ide/inject_probes.h"
+#include "container/inject/inject_edit.h"
 #include "container/inject/inject_gitlab.h"
 #include "container/inject/uninject.h"
 #include "container/inject/value/mount_path.h"

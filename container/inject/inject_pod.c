@@ -9,11 +9,11 @@
 #include "container/inject/ide/inject_log.h"
 #include "container/inject/ide/inject_probes.h"
 #include "container/inject/ide/inject_ssh.h"
+#include "container/inject/inject_edit.h"
 #include "container/inject/inject_gitlab.h"
 #include "container/inject/inject_user.h"
 
-#define PATH_MAX_BYTES 512u
-#define ARGS_MAX       64u
+#define ARGS_MAX 64u
 
 /* Returns the container's name in our annotation, or in kubectl's. */
 static struct str
@@ -77,58 +77,17 @@ find_upstream_port(struct inject *c)
 		inject_made(c, arena_printf(&c->doc->arena, "%d", (int)port->integer));
 }
 
-struct node *
-inject_map_at(struct doc *d, struct node *map, const char *key)
-{
-	struct node *there = node_get(map, key);
-
-	return node_is(there, NODE_MAP) ? there : node_set_map(d, map, key);
-}
-
-static struct node *
-list_at(struct inject *c, struct node *map, const char *key)
-{
-	struct node *list = node_get(map, key);
-
-	return node_is(list, NODE_LIST) ? list : node_set_list(c->doc, map, key);
-}
-
-static void
-report_difference(struct inject *c, const char *what, const struct node *there, struct str path)
-{
-	bool may_be_listed =
-		str_starts_with(path, STR("env")) || str_starts_with(path, STR("volumeMounts"));
-
-	inject_problem(c, "%s %.*s: exists and differs%s%.*s%s", what,
-		       STR_FMT(inject_name_of(there)), path.len > 0 ? " at " : "", STR_FMT(path),
-		       may_be_listed ? " (INJECT_TOLERATE lists what others may add)" : "");
-}
-
-static bool
-is_as_wanted(struct inject *c, const char *what, const struct node *wanted,
-	     const struct node *there)
-{
-	struct buf path;
-
-	buf_init(&path, PATH_MAX_BYTES);
-	bool ok = inject_covers(c, wanted, there, &path);
-	if (!ok)
-		report_difference(c, what, there, buf_view(&path));
-	buf_fini(&path);
-	return ok;
-}
-
 static void
 ensure_volumes(struct inject *c, const struct node *ours)
 {
-	struct node *list = list_at(c, c->spec, "volumes");
+	struct node *list = inject_list_at(c->doc, c->spec, "volumes");
 
 	for (const struct node *v = node_first(ours); v != NULL; v = node_next(v)) {
 		const struct node *there = node_named(list, node_text_at(v, "name"));
 		if (there == NULL)
 			node_append(list, node_copy(c->doc, v));
 		else
-			(void)is_as_wanted(c, "volume", v, there);
+			(void)inject_is_as_wanted(c, "volume", v, there);
 	}
 }
 
@@ -166,31 +125,15 @@ ensure_container(struct inject *c, struct node *wanted)
 
 	if (!is_unique(c, INJECT_NAME, is_native))
 		return;
-	struct node *list = list_at(c, c->spec, is_native ? "initContainers" : "containers");
+	struct node *list =
+		inject_list_at(c->doc, c->spec, is_native ? "initContainers" : "containers");
 	const struct node *there = node_named(list, STR(INJECT_NAME));
 	if (there != NULL)
-		(void)is_as_wanted(c, "container", wanted, there);
+		(void)inject_is_as_wanted(c, "container", wanted, there);
 	else if (is_native)
 		node_prepend(list, wanted);
 	else
 		node_append(list, wanted);
-}
-
-void
-inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only)
-{
-	struct node *mounts = list_at(c, c->ide, "volumeMounts");
-	struct node *wanted = node_new(c->doc, NODE_MAP);
-	const struct node *there = node_named(mounts, str_from(volume));
-
-	node_set_str(c->doc, wanted, "name", str_from(volume));
-	node_set_str(c->doc, wanted, "mountPath", str_from(path));
-	if (read_only)
-		node_set_bool(c->doc, wanted, "readOnly", true);
-	if (there == NULL)
-		node_append(mounts, wanted);
-	else
-		(void)is_as_wanted(c, "mount", wanted, there);
 }
 
 static void
@@ -202,12 +145,12 @@ ensure_git(struct inject *c)
 	if (!inject_has_git(c) || !is_unique(c, INJECT_GIT_CONTAINER, true))
 		return;
 	struct node *wanted = inject_git_container(c);
-	list = list_at(c, c->spec, "initContainers");
+	list = inject_list_at(c->doc, c->spec, "initContainers");
 	there = node_named(list, STR(INJECT_GIT_CONTAINER));
 	if (there == NULL)
 		node_prepend(list, wanted);
 	else
-		(void)is_as_wanted(c, "container", wanted, there);
+		(void)inject_is_as_wanted(c, "container", wanted, there);
 	/* Read-only: the IDE must not replace the socket or the helper. */
 	inject_ensure_mount(c, INJECT_VOLUME_GIT, INJECT_GIT_PATH, true);
 }
@@ -216,38 +159,6 @@ static bool
 is_variable_name(struct str name)
 {
 	return name.len > 0 && ascii_all_alnum_or(name, STR("_")) && !ascii_is_digit(name.data[0]);
-}
-
-bool
-inject_variable_is_unique(struct inject *c, struct str name)
-{
-	const struct node *there = node_named(node_get(c->ide, "env"), name);
-
-	while (there != NULL && (there = node_next(there)) != NULL) {
-		if (str_equal(node_text_at(there, "name"), name)) {
-			inject_problem(c, "container %.*s: env has %.*s twice",
-				       STR_FMT(inject_name_of(c->ide)),
-				       STR_FMT(str_take(name, 100)));
-			return false;
-		}
-	}
-	return true;
-}
-
-void
-inject_set_variable(struct inject *c, struct str name, struct str value)
-{
-	struct node *env = list_at(c, c->ide, "env");
-	struct node *there = node_named(env, name);
-
-	if (!inject_variable_is_unique(c, name))
-		return;
-	if (there == NULL) {
-		there = node_append_map(c->doc, env);
-		node_set_str(c->doc, there, "name", name);
-	}
-	node_remove(there, "valueFrom");
-	node_set_str(c->doc, there, "value", value);
 }
 
 static void
@@ -358,7 +269,7 @@ ensure_ide_args(struct inject *c)
 			       STR_FMT(inject_name_of(c->ide)));
 		return;
 	}
-	struct node *list = list_at(c, c->ide, "args");
+	struct node *list = inject_list_at(c->doc, c->ide, "args");
 	for (size_t i = 0; i < count; i++)
 		node_append(list, node_new_str(c->doc, words[i]));
 }

@@ -78,12 +78,6 @@ void inject_check_pod(struct inject *c, const struct node *ours);
 /* Whether the volume of this name is one of those that injection adds. */
 bool inject_is_our_volume(struct str volume);
 
-/* Returns the map at the key, which is made where there is none. */
-struct node *inject_map_at(struct doc *d, struct node *map, const char *key);
-
-/* Adds a mount to the IDE's container. A different mount of that volume is a problem. */
-void inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only);
-
 /* The sidecar's container, the init container that installs git's helper, and their volumes. */
 struct node *inject_container(struct inject *c);
 struct node *inject_git_container(struct inject *c);
@@ -106,11 +100,6 @@ struct node *inject_find_ide(const struct inject *c);
 
 /* Returns how many of args, at their end, are those of the annotation ide-args. */
 size_t inject_ide_args(const struct node *args, struct str text);
-
-/* Sets an environment variable of the IDE's container. It is a problem if the author has set it
- * twice: the last value would count, and tools that merge manifests may keep either one. */
-void inject_set_variable(struct inject *c, struct str name, struct str value);
-bool inject_variable_is_unique(struct inject *c, struct str name);
 
 /* Whether actual equals wanted, apart from what the cluster may add. If not, path names the first
  * difference, such as "env.3.value". */

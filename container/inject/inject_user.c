@@ -7,6 +7,8 @@
  */
 #include "container/inject/inject_user.h"
 
+#include "container/inject/inject_edit.h"
+
 static const char user_path[] = "securityContext.runAsUser";
 
 bool

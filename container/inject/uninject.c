@@ -10,6 +10,7 @@
 #include "base/health_check.h"
 #include "container/inject/ide/inject_probes.h"
 #include "container/inject/inject.h"
+#include "container/inject/inject_edit.h"
 #include "container/inject/inject_gitlab.h"
 #include "container/webhook/patch.h"
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/git_config.h"
+#include "container/inject/inject_edit.h"
 #include "container/inject/inject_user.h"
 
 #define COUNT_NAME "GIT_CONFIG_COUNT"

@@ -5,6 +5,8 @@
  */
 #include "container/inject/ide/inject_log.h"
 
+#include "container/inject/inject_edit.h"
+
 /* Returns the IDE's mount at that directory, or NULL. */
 static const struct node *
 find_mount(const struct inject *c)

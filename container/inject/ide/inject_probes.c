@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/health_check.h"
+#include "container/inject/inject_edit.h"
 
 #define TEXT_MAX_BYTES 2048u
 #define HINT                                                                                       \

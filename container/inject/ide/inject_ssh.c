@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "container/inject/inject_edit.h"
 #include "container/inject/inject_user.h"
 
 #define PROGRAM INJECT_GIT_PATH "/workspace-ssh"
