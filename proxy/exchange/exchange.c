@@ -10,10 +10,8 @@
 #include "base/ascii.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/exchange_ssh.h"
-#include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/reply.h"
 #include "proxy/exchange/response/response_coding.h"
-#include "proxy/exchange/workspace.h"
 #include "proxy/http/forward.h"
 
 #define BROKER_BODY_MS 10000u /* timeout for the body of a request for the token broker */
@@ -263,7 +261,7 @@ ask_broker(struct exchange *x)
 static void
 route_request(struct exchange *x)
 {
-	struct auth_facts facts = reply_facts(x);
+	struct auth_facts facts = exchange_facts(x);
 
 	x->state = EXCHANGE_AUTH;
 	switch (x->route.kind) {
@@ -432,12 +430,8 @@ exchange_on_drained(struct exchange *x)
 		response_coding_limit_reads(x);
 		upstream_want_read(x->upstream, true);
 	}
-	if (x->events != NULL)
-		workspace_on_drained(x->events);
-	if (x->ssh != NULL)
-		exchange_ssh_on_drained(x);
-	if (x->log_stream != NULL)
-		log_stream_on_drained(x->log_stream);
+	if (x->part != NULL && x->part->on_drained != NULL)
+		x->part->on_drained(x);
 }
 
 void

@@ -30,6 +30,7 @@ enum exchange_state {
 
 struct compressor;
 struct events;
+struct exchange_part;
 struct exchange_ssh;
 struct log_stream;
 
@@ -68,9 +69,10 @@ struct exchange {
 	unsigned close_code;	 /* with which the WebSocket is being closed; 0: it is open */
 	struct loop_timer timer; /* of a form or a tunnel */
 	bool is_counted, is_public, is_forwarded; /* in struct proxy's counts */
+	const struct exchange_part *part; /* in EXCHANGE_TUNNEL, EXCHANGE_EVENTS and EXCHANGE_SSH */
 	struct events *events;
 	struct log_stream *log_stream;
-	struct exchange_ssh *ssh;      /* in EXCHANGE_SSH */
+	struct exchange_ssh *ssh;
 	struct compressor *compressor; /* NULL: the response is not compressed */
 	uint64_t started_us;
 	uint64_t request_bytes; /* of the body */

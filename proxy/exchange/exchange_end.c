@@ -6,10 +6,7 @@
 
 #include "base/spares.h"
 #include "proxy/exchange/exchange_private.h"
-#include "proxy/exchange/exchange_ssh.h"
-#include "proxy/exchange/log_stream.h"
 #include "proxy/exchange/response/response_coding.h"
-#include "proxy/exchange/workspace.h"
 
 #define SPARES_MAX 64
 
@@ -115,9 +112,8 @@ exchange_finish(struct exchange *x)
 	x->proxy->forwards_count -= x->is_forwarded;
 	if (x->upstream != NULL)
 		upstream_release(x->upstream);
-	workspace_free_events(x->events);
-	exchange_ssh_free(x->ssh);
-	log_stream_free(x->log_stream);
+	if (x->part != NULL && x->part->free != NULL)
+		x->part->free(x);
 	response_coding_stop(x);
 	if (x->port_upstream != NULL)
 		port_upstreams_release(x->proxy->port_upstreams, x->port_upstream);
@@ -125,9 +121,7 @@ exchange_finish(struct exchange *x)
 	x->upstream = NULL;
 	x->auth_call = NULL;
 	x->broker_call = NULL;
-	x->events = NULL;
-	x->ssh = NULL;
-	x->log_stream = NULL;
+	x->part = NULL;
 	x->stream->exchange = NULL;
 	deferred_free_add(&x->proxy->deferred_frees, &x->deferred_free, free_exchange);
 }
@@ -144,4 +138,11 @@ exchange_abort(struct exchange *x)
 {
 	x->stream->ops->abort(x->stream);
 	exchange_finish(x);
+}
+
+void
+exchange_close(struct exchange *x, unsigned close_code)
+{
+	if (x->part != NULL)
+		x->part->close(x, close_code);
 }

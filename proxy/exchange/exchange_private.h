@@ -1,18 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions between the files of an exchange. Each file calls only later ones of this list:
- * exchange.c, exchange_admit.c, exchange_upstream.c, exchange_tunnel.c, exchange_end.c.
+ * exchange.c; exchange_admit.c; exchange_upstream.c, exchange_ssh.c, log_stream.c and workspace.c;
+ * exchange_tunnel.c; exchange_watch.c; response/; exchange_end.c and exchange_facts.c.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 #define PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 
 #include "proxy/exchange/exchange.h"
 
+/*
+ * What a long-lived exchange consists of: a tunnel, an event stream, the log or SSH.
+ * exchange_finish calls free; on_drained tells that the stream is no longer blocked. Both may be
+ * NULL.
+ */
+struct exchange_part {
+	void (*on_drained)(struct exchange *x);
+	void (*close)(struct exchange *x, unsigned close_code); /* see exchange_close */
+	void (*free)(struct exchange *x);
+};
+
 /* Returns a zeroed exchange, which exchange_finish frees. NULL without memory. */
 struct exchange *exchange_alloc(void) MUST_CHECK;
 
 /* Answers or forwards the request, once x->verdict is complete. */
 void exchange_act_on_verdict(struct exchange *x);
+
+/* Returns the request as auth sees it. Valid as long as x. */
+struct auth_facts exchange_facts(const struct exchange *x);
+
+/* Whether the request is a navigation of a browser that accepts HTML. */
+bool exchange_is_for_person(const struct exchange *x);
+
+/* Whether the request asks for an event stream. */
+bool exchange_accepts_events(const struct exchange *x);
 
 /* Whether an allowed request comes from a user of the workspace, and not from a guest of a port or
  * an anonymous client of a public one. */
@@ -68,9 +89,5 @@ void exchange_pass_to_client(struct exchange *x, struct str data);
 
 /* The upstream has shut down its side of a tunnel other than a WebSocket. */
 void exchange_on_upstream_half_close(struct exchange *x);
-
-/* Closes the tunnel: a WebSocket with a close frame at the next frame boundary, other protocols by
- * aborting. Repeated calls do nothing. */
-void exchange_close_tunnel(struct exchange *x, unsigned close_code);
 
 #endif

@@ -46,17 +46,6 @@ exchange_ssh_is_from_browser(const struct exchange *x)
 	       headers_has(&x->request.headers, HEADER_COOKIE);
 }
 
-void
-exchange_ssh_free(struct exchange_ssh *ssh)
-{
-	if (ssh == NULL)
-		return;
-	ssh->exchange->proxy->ssh_tunnels_count--;
-	ssh_link_free(ssh->link);
-	loop_timer_fini(&ssh->timer);
-	free(ssh);
-}
-
 /* Ends */
 
 /* JSON responses are one object: begin_json, its members, reply_json. */
@@ -109,8 +98,9 @@ end_tunnel(struct exchange_ssh *ssh, unsigned code, const char *reason)
 	exchange_end(x, NULL);
 }
 
-void
-exchange_ssh_close(struct exchange *x, unsigned close_code)
+/* Ends the tunnel with this close code, or the request for one. */
+static void
+close_ssh(struct exchange *x, unsigned close_code)
 {
 	struct exchange_ssh *ssh = x->ssh;
 
@@ -239,7 +229,7 @@ on_answer(const struct ssh_answer *a, void *arg)
 		loop_timer_start(&ssh->timer, PING_MS);
 		x->stream->ops->want_body(x->stream, true);
 		if (x->proxy->draining)
-			exchange_ssh_close(x, WEBSOCKET_GOING_AWAY);
+			close_ssh(x, WEBSOCKET_GOING_AWAY);
 	}
 }
 
@@ -315,8 +305,8 @@ on_round(void *arg)
 	ssh->exchange->stream->ops->flush(ssh->exchange->stream);
 }
 
-void
-exchange_ssh_on_drained(struct exchange *x)
+static void
+on_drained(struct exchange *x)
 {
 	if (!x->ssh->link_paused)
 		return;
@@ -438,6 +428,21 @@ static const struct ssh_link_handler link_handler = {
 };
 
 static void
+free_ssh(struct exchange *x)
+{
+	x->proxy->ssh_tunnels_count--;
+	ssh_link_free(x->ssh->link);
+	loop_timer_fini(&x->ssh->timer);
+	free(x->ssh);
+}
+
+static const struct exchange_part ssh_part = {
+	.on_drained = on_drained,
+	.close = close_ssh,
+	.free = free_ssh,
+};
+
+static void
 connect_helper(struct exchange *x, const struct ssh_request *request)
 {
 	struct proxy *p = x->proxy;
@@ -453,6 +458,7 @@ connect_helper(struct exchange *x, const struct ssh_request *request)
 	x->is_counted = true;
 	x->state = EXCHANGE_SSH;
 	x->ssh = ssh;
+	x->part = &ssh_part;
 	ssh->exchange = x;
 	ssh->reader.from_client = true;
 	loop_timer_init(&ssh->timer, p->loop, on_ping_timer, ssh);

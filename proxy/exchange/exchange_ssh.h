@@ -26,12 +26,4 @@ void exchange_ssh_answer(struct exchange *x);
 /* Receives bytes of the client. */
 void exchange_ssh_on_frames(struct exchange *x, struct str data);
 
-/* The client's connection is no longer blocked. */
-void exchange_ssh_on_drained(struct exchange *x);
-
-/* Ends the tunnel with this close code, or the request for one. */
-void exchange_ssh_close(struct exchange *x, unsigned close_code);
-
-void exchange_ssh_free(struct exchange_ssh *ssh); /* NULL is fine */
-
 #endif

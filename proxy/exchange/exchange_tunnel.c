@@ -94,8 +94,10 @@ send_close_frame(struct exchange *x)
 	exchange_end(x, NULL);
 }
 
-void
-exchange_close_tunnel(struct exchange *x, unsigned close_code)
+/* Closes a WebSocket with a close frame at the next frame boundary, other protocols by aborting.
+ * Repeated calls do nothing. */
+static void
+close_tunnel(struct exchange *x, unsigned close_code)
 {
 	if (x->close_code != 0)
 		return;
@@ -108,18 +110,21 @@ exchange_close_tunnel(struct exchange *x, unsigned close_code)
 		start_timer(x, CLOSE_TIMEOUT_MS);
 }
 
+static const struct exchange_part tunnel_part = {.close = close_tunnel};
+
 void
 exchange_open_tunnel(struct exchange *x)
 {
 	x->proxy->metrics.websockets_opened++;
 	exchange_free_head(x);
 	x->state = EXCHANGE_TUNNEL;
+	x->part = &tunnel_part;
 	x->request_ended = false;
 	x->stream->ops->want_body(x->stream, true);
 	if (is_websocket(x))
 		restart_ping_timer(x);
 	if (x->proxy->draining)
-		exchange_close_tunnel(x, WEBSOCKET_GOING_AWAY);
+		close_tunnel(x, WEBSOCKET_GOING_AWAY);
 }
 
 bool

@@ -9,7 +9,6 @@
 
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/response/reply.h"
-#include "proxy/exchange/workspace.h"
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_reader.h"
 
@@ -40,8 +39,9 @@ struct log_stream {
 
 static void step(struct log_stream *l);
 
-bool
-log_stream_follows(const struct log_stream *l)
+/* Whether the response waits for new lines, and has no end of its own. */
+static bool
+follows(const struct log_stream *l)
 {
 	return l->form == FORM_EVENTS;
 }
@@ -138,7 +138,7 @@ watch_changes(struct log_stream *l)
 static void
 on_all_sent(struct log_stream *l)
 {
-	if (!log_stream_follows(l)) {
+	if (!follows(l)) {
 		exchange_end(l->exchange, NULL);
 		return;
 	}
@@ -164,7 +164,7 @@ step(struct log_stream *l)
 		send_out(l);
 	}
 	if (s->ops->is_blocked(s))
-		return; /* until log_stream_on_drained */
+		return; /* until on_drained */
 	if (result == LOG_READER_END)
 		on_all_sent(l);
 	else
@@ -181,18 +181,29 @@ on_timer(void *arg)
 	step(l);
 }
 
-void
-log_stream_on_drained(struct log_stream *l)
+static void
+on_drained(struct exchange *x)
 {
-	step(l);
+	step(x->log_stream);
 }
 
-void
-log_stream_free(struct log_stream *l)
+static void
+close_log(struct exchange *x, unsigned close_code)
 {
-	if (l == NULL)
-		return;
-	l->exchange->proxy->log_viewers_count--;
+	/* The response ends by itself unless it follows; if it is cut short, the client must
+	 * notice. */
+	if (follows(x->log_stream))
+		exchange_end(x, NULL);
+	else if (close_code != WEBSOCKET_GOING_AWAY)
+		exchange_abort(x);
+}
+
+static void
+free_log(struct exchange *x)
+{
+	struct log_stream *l = x->log_stream;
+
+	x->proxy->log_viewers_count--;
 	if (l->has_changes)
 		loop_io_fini(&l->changes);
 	loop_timer_fini(&l->timer);
@@ -201,12 +212,18 @@ log_stream_free(struct log_stream *l)
 	free(l);
 }
 
+static const struct exchange_part log_part = {
+	.on_drained = on_drained,
+	.close = close_log,
+	.free = free_log,
+};
+
 static enum form
 choose_form(const struct exchange *x)
 {
-	if (workspace_accepts_events(x))
+	if (exchange_accepts_events(x))
 		return FORM_EVENTS;
-	return reply_is_for_person(x) ? FORM_TEXT : FORM_NDJSON;
+	return exchange_is_for_person(x) ? FORM_TEXT : FORM_NDJSON;
 }
 
 static struct log_stream *
@@ -249,6 +266,7 @@ start(struct exchange *x, struct log_stream *l)
 
 	x->state = EXCHANGE_EVENTS;
 	x->log_stream = l;
+	x->part = &log_part;
 	exchange_watch_session(x);
 	reply_stream_head(x, types[l->form]);
 	/* Tells a page that has reconnected to discard its lines: it gets the last lines again. */
@@ -256,7 +274,7 @@ start(struct exchange *x, struct log_stream *l)
 		buf_add_str(&l->out, STR("event: begin\ndata: {}\n\n"));
 		send_out(l);
 	}
-	if (x->proxy->draining && log_stream_follows(l))
+	if (x->proxy->draining && follows(l))
 		exchange_close(x, WEBSOCKET_GOING_AWAY);
 	else
 		loop_timer_start(&l->timer, 0);

@@ -11,16 +11,7 @@
 #define LOG_STREAM_VIEWERS_MAX 4u	     /* concurrent viewers; more get 429 */
 #define LOG_STREAM_BYTES_PER_S (64u * 1024u) /* per viewer */
 
-struct log_stream;
-
 /* Answers the request. Sets x->log_stream for the duration of the response. */
 void log_stream_answer(struct exchange *x);
-void log_stream_free(struct log_stream *l); /* NULL is fine */
-
-/* The stream is no longer blocked. */
-void log_stream_on_drained(struct log_stream *l);
-
-/* Whether the response waits for new lines, and has no end of its own. */
-bool log_stream_follows(const struct log_stream *l);
 
 #endif

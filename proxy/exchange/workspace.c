@@ -114,34 +114,33 @@ on_tick(void *arg)
 	}
 }
 
-void
-workspace_on_drained(struct events *events)
+static void
+on_drained(struct exchange *x)
 {
-	if (events->is_due)
-		send_state(events);
+	if (x->events->is_due)
+		send_state(x->events);
 }
 
-void
-workspace_free_events(struct events *events)
+static void
+close_events(struct exchange *x, unsigned close_code)
 {
-	if (events == NULL)
-		return;
-	clone_watch_stop(&events->watch);
-	loop_timer_fini(&events->timer);
-	free(events);
+	(void)close_code;
+	exchange_end(x, NULL);
 }
 
-bool
-workspace_accepts_events(const struct exchange *x)
+static void
+free_events(struct exchange *x)
 {
-	const struct headers *h = &x->request.headers;
-
-	for (size_t i = 0; i < h->count; i++)
-		if (h->items[i].id == HEADER_ACCEPT &&
-		    str_find(h->items[i].value, STR("text/event-stream")) != SIZE_MAX)
-			return true;
-	return false;
+	clone_watch_stop(&x->events->watch);
+	loop_timer_fini(&x->events->timer);
+	free(x->events);
 }
+
+static const struct exchange_part events_part = {
+	.on_drained = on_drained,
+	.close = close_events,
+	.free = free_events,
+};
 
 static void
 answer_events(struct exchange *x)
@@ -155,6 +154,7 @@ answer_events(struct exchange *x)
 	}
 	x->state = EXCHANGE_EVENTS;
 	x->events = events;
+	x->part = &events_part;
 	events->exchange = x;
 	reply_stream_head(x, "text/event-stream");
 	loop_timer_init(&events->timer, x->proxy->loop, on_tick, events);
@@ -182,7 +182,7 @@ static void
 answer_action(struct exchange *x)
 {
 	struct proxy *p = x->proxy;
-	struct auth_facts facts = reply_facts(x);
+	struct auth_facts facts = exchange_facts(x);
 	struct str action;
 
 	if (!auth_is_same_origin(p->auth, &facts)) {
@@ -221,9 +221,9 @@ workspace_answer(struct exchange *x)
 		answer_action(x);
 	} else if (!str_equal(method, STR("GET")) && !x->request.is_head) {
 		reply_wrong_method(x, "GET, HEAD, POST");
-	} else if (workspace_accepts_events(x) && !x->request.is_head) {
+	} else if (exchange_accepts_events(x) && !x->request.is_head) {
 		answer_events(x);
-	} else if (reply_is_for_person(x)) {
+	} else if (exchange_is_for_person(x)) {
 		reply_status_page(x);
 	} else {
 		answer_json(x);

@@ -13,11 +13,4 @@
  * x->verdict is AUTH_ALLOW. */
 void workspace_answer(struct exchange *x);
 
-/* Whether the request asks for an event stream. */
-bool workspace_accepts_events(const struct exchange *x);
-
-/* The stream is no longer blocked. */
-void workspace_on_drained(struct events *events);
-void workspace_free_events(struct events *events); /* NULL is fine */
-
 #endif

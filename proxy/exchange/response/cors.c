@@ -6,7 +6,7 @@
 #include "proxy/exchange/response/cors.h"
 
 #include "base/ascii.h"
-#include "proxy/exchange/response/reply.h"
+#include "proxy/exchange/exchange_private.h"
 
 #define NAMES_MAX_BYTES 1024u
 #define MAX_AGE_S	"600"
@@ -70,7 +70,7 @@ read_names(const struct exchange *x, struct str lower_name, struct str *value)
 static bool
 is_for_port(const struct exchange *x, struct str method)
 {
-	struct auth_facts facts = reply_facts(x);
+	struct auth_facts facts = exchange_facts(x);
 	struct str origin;
 
 	return x->route.port != 0 && x->route.kind == ROUTE_UPSTREAM &&
@@ -81,7 +81,7 @@ is_for_port(const struct exchange *x, struct str method)
 static bool
 is_on_the_way(const struct exchange *x)
 {
-	struct auth_facts facts = reply_facts(x);
+	struct auth_facts facts = exchange_facts(x);
 	enum auth_endpoint endpoint =
 		x->route.port == 0 ? AUTH_ENDPOINT_PORT : AUTH_ENDPOINT_CALLBACK;
 
@@ -125,7 +125,7 @@ cors_find_page(struct exchange *x)
 
 	if (x->route.port == 0 || !has_no_origin(x))
 		return;
-	facts = reply_facts(x);
+	facts = exchange_facts(x);
 	x->page_origin = auth_take_return(x->proxy->auth, &facts, &x->verdict, &x->arena);
 }
 

@@ -6,7 +6,7 @@
  */
 #include "proxy/exchange/response/frame.h"
 
-#include "proxy/exchange/response/reply.h"
+#include "proxy/exchange/exchange_private.h"
 
 #define NO_ANCESTORS "frame-ancestors 'none'"
 
@@ -15,7 +15,7 @@
 static bool
 is_for_frame(const struct exchange *x)
 {
-	struct auth_facts facts = reply_facts(x);
+	struct auth_facts facts = exchange_facts(x);
 	bool is_on_the_way = x->route.kind == ROUTE_AUTH && x->route.endpoint == AUTH_ENDPOINT_PORT;
 
 	return (x->route.port != 0 || is_on_the_way) && auth_is_frame(&facts);
@@ -30,7 +30,7 @@ frame_may_show(const struct exchange *x, enum page_kind kind)
 static struct str
 find_embedder(const struct exchange *x)
 {
-	struct auth_facts facts = reply_facts(x);
+	struct auth_facts facts = exchange_facts(x);
 
 	return x->proxy->auth == NULL ? STR_NONE : auth_embedder(x->proxy->auth, &facts);
 }

@@ -13,39 +13,6 @@
 #define REPLY_FIELDS  24u
 #define RETRY_AFTER_S 2
 
-static struct str
-get_header(const void *arg, struct str lower_name, size_t index)
-{
-	const struct exchange *x = arg;
-
-	return headers_get(&x->request.headers, lower_name, index);
-}
-
-struct auth_facts
-reply_facts(const struct exchange *x)
-{
-	return (struct auth_facts){
-		.method = x->request.method,
-		.host = x->request.authority,
-		.port = x->route.port,
-		.origin = x->origin,
-		.target = x->request.target,
-		.header = get_header,
-		.header_arg = x,
-		.client = x->client,
-		.body = buf_view(&x->form),
-		.log = &x->log,
-	};
-}
-
-bool
-reply_is_for_person(const struct exchange *x)
-{
-	struct auth_facts facts = reply_facts(x);
-
-	return auth_is_navigation(&facts);
-}
-
 static void
 add(struct headers *h, const char *name, const char *value)
 {
@@ -198,7 +165,7 @@ static void
 send_page(struct exchange *x, struct page *page)
 {
 	bool is_framed = frame_may_show(x, page->kind);
-	bool is_html = is_framed || reply_is_for_person(x);
+	bool is_html = is_framed || exchange_is_for_person(x);
 	const struct pages *pages = x->proxy->pages;
 	struct headers h;
 	struct buf body;
@@ -261,7 +228,7 @@ reply_status(struct exchange *x, unsigned status)
 static bool
 is_for_workspace(const struct exchange *x, unsigned status)
 {
-	return status == 404 && x->proxy->auth != NULL && reply_is_for_person(x);
+	return status == 404 && x->proxy->auth != NULL && exchange_is_for_person(x);
 }
 
 static struct page

@@ -8,9 +8,6 @@
 
 #include "proxy/exchange/exchange.h"
 
-/* Whether the request is a navigation of a browser that accepts HTML. */
-bool reply_is_for_person(const struct exchange *x);
-
 /* Send the error page of a status, of a problem, or with a sentence that says what is wrong. */
 void reply_status(struct exchange *x, unsigned status);
 void reply_problem(struct exchange *x, unsigned status, enum auth_problem problem);
@@ -39,8 +36,5 @@ void reply_stream_head(struct exchange *x, const char *content_type);
 
 void reply_preflight(struct exchange *x); /* see cors_is_preflight */
 void reply_redirect(struct exchange *x, unsigned status, const char *location);
-
-/* Returns the request as auth sees it. Valid as long as x. */
-struct auth_facts reply_facts(const struct exchange *x);
 
 #endif
