@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Creates and frees a connection's codec, and handles frames of the connection as a whole.
+ * Creates and frees a connection's codec, and tells its state.
  */
 #include "proxy/http/http2/http2.h"
 
@@ -10,65 +10,10 @@
 #include "proxy/http/http2/http2_private.h"
 
 /* Of nghttp2, besides what the head of a response may take. */
-#define MEMORY_MAX	  524288u
-#define ACKS_MAX	  64u
-#define SETTINGS_MAX	  16u
-#define FRAME_BYTES	  16384u
-#define CONNECTION_WINDOW 2097152 /* of users */
-#define RESETS_BURST	  200u
-#define RESETS_PER_S	  20u
-#define USER_RESETS_BURST 1000u
-#define USER_RESETS_PER_S 50u
-#define FRAMES_BURST	  1024u
-#define FRAMES_PER_S	  128u
-#define TOKEN		  1000u /* thousandths: a refill after a millisecond is not lost */
-#define SKIPPED_BYTES	  4096u /* of ignored frames that count as one empty frame */
-
-static void
-add_tokens(struct http2_bucket *b, uint64_t thousandths)
-{
-	uint64_t full = (uint64_t)b->burst * TOKEN;
-
-	b->tokens = thousandths < full - b->tokens ? b->tokens + thousandths : full;
-}
-
-static void
-init_bucket(struct http2_bucket *b, uint32_t burst, uint32_t per_s, uint64_t now_ms)
-{
-	*b = (struct http2_bucket){.burst = burst, .per_s = per_s, .filled_ms = now_ms};
-	b->tokens = (uint64_t)burst * TOKEN;
-}
-
-static void
-widen_bucket(struct http2_bucket *b, uint32_t burst, uint32_t per_s)
-{
-	uint32_t more = burst > b->burst ? burst - b->burst : 0;
-
-	b->burst += more;
-	b->per_s = per_s;
-	add_tokens(b, (uint64_t)more * TOKEN);
-}
-
-bool
-http2_bucket_take(struct http2_bucket *b, uint64_t now_ms)
-{
-	/* Tokens per second are thousandths per millisecond. */
-	if (now_ms > b->filled_ms) {
-		uint64_t passed_ms = now_ms - b->filled_ms;
-		add_tokens(b, passed_ms < UINT32_MAX ? passed_ms * b->per_s : UINT64_MAX);
-		b->filled_ms = now_ms;
-	}
-	if (b->tokens < TOKEN)
-		return false;
-	b->tokens -= TOKEN;
-	return true;
-}
-
-void
-http2_bucket_give(struct http2_bucket *b, uint32_t tokens)
-{
-	add_tokens(b, (uint64_t)tokens * TOKEN);
-}
+#define MEMORY_MAX   524288u
+#define ACKS_MAX     64u
+#define SETTINGS_MAX 16u
+#define FRAME_BYTES  16384u
 
 static nghttp2_option *
 make_options(const struct http2_options *options)
@@ -138,8 +83,7 @@ http2_new(const struct http2_options *options, const struct http2_ops *ops, void
 	h->now_ms = options->now_ms;
 	h->memory_max = MEMORY_MAX + 4 * options->response_head_max_bytes;
 	TAILQ_INIT(&h->ready);
-	init_bucket(&h->resets, RESETS_BURST, RESETS_PER_S, h->now_ms);
-	init_bucket(&h->frames, FRAMES_BURST, FRAMES_PER_S, h->now_ms);
+	http2_flood_init(h);
 	if (create_session(h) != 0 || submit_settings(h) != 0) {
 		err_set(e, ERR_MEMORY, "out of memory for HTTP/2");
 		http2_free(h);
@@ -163,117 +107,12 @@ http2_free(struct http2 *h)
 	free(h);
 }
 
-/* Frees buffers if no request is being received or served; the next one allocates them again. */
-void
-http2_trim(struct http2 *h)
-{
-	if (h->streams_count > 0 || h->in_block || h->head.kind != HTTP2_EVENT_NONE)
-		return;
-	http2_fields_fini(&h->fields);
-	free(h->fields_out);
-	h->fields_out = NULL;
-	h->fields_out_size = 0;
-}
-
 void
 http2_rest(struct http2 *h)
 {
 	http2_trim(h);
 	if (h->streams_count == 0 && h->streams_table != NULL)
 		http2_table_rest(h->streams_table);
-}
-
-int
-http2_fail(struct http2 *h, enum http2_error code, const char *reason)
-{
-	if (h->failure == NULL)
-		h->failure = reason;
-	http2_terminate(h, code);
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-bool
-http2_charge_skipped(struct http2 *h, size_t received)
-{
-	h->received_bytes += received;
-	while (h->received_bytes > h->seen_bytes + SKIPPED_BYTES) {
-		h->seen_bytes += SKIPPED_BYTES;
-		if (!http2_bucket_take(&h->frames, h->now_ms)) {
-			(void)http2_fail(h, HTTP2_ENHANCE_YOUR_CALM,
-					 "too many frames on closed streams or of unknown types");
-			return false;
-		}
-	}
-	return true;
-}
-
-void
-http2_make_ready(struct http2_stream *s)
-{
-	if (s->is_ready)
-		return;
-	s->is_ready = true;
-	TAILQ_INSERT_TAIL(&s->codec->ready, s, ready);
-}
-
-void
-http2_trust(struct http2 *h)
-{
-	if (h->resets.burst >= USER_RESETS_BURST)
-		return;
-	widen_bucket(&h->resets, USER_RESETS_BURST, USER_RESETS_PER_S);
-	(void)nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
-						    CONNECTION_WINDOW);
-}
-
-/* Sends the notice of RFC 9113 section 6.8, and a PING to learn that the peer has received it. */
-void
-http2_announce_end(struct http2 *h)
-{
-	if (h->is_ending)
-		return;
-	h->is_ending = true;
-	(void)nghttp2_submit_shutdown_notice(h->session);
-	(void)nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
-}
-
-void
-http2_begin_end(struct http2 *h)
-{
-	if (h->has_ended)
-		return;
-	h->has_ended = true;
-	(void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
-				    nghttp2_session_get_last_proc_stream_id(h->session),
-				    NGHTTP2_NO_ERROR, NULL, 0);
-}
-
-void
-http2_terminate(struct http2 *h, enum http2_error code)
-{
-	h->is_ending = h->has_ended = true;
-	(void)nghttp2_session_terminate_session(h->session, code);
-}
-
-bool
-http2_is_over(const struct http2 *h)
-{
-	return (h->has_ended && h->streams_count == 0 &&
-		nghttp2_session_want_write(h->session) == 0) ||
-	       (nghttp2_session_want_read(h->session) == 0 &&
-		nghttp2_session_want_write(h->session) == 0);
-}
-
-const char *
-http2_find_failure(const struct http2 *h)
-{
-	return h->failure;
-}
-
-const char *
-http2_find_fault(const struct http2 *h)
-{
-	return h->goaway_code != NGHTTP2_NO_ERROR ? nghttp2_http2_strerror(h->goaway_code) : NULL;
 }
 
 bool

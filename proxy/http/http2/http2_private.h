@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by the files of the HTTP/2 codec: http2.c (its life, frames that concern the connection),
- * http2_receive.c (bytes to events), http2_stream.c (messages to bytes). The only ones that know
- * nghttp2.
+ * Shared by the files of the HTTP/2 codec: http2.c (its life), http2_receive.c (bytes to events),
+ * http2_stream.c (messages to bytes), http2_flood.c (limits on useless work), http2_end.c (GOAWAY).
+ * Each calls only later ones. With http2_memory.c they are the only ones that know nghttp2.
  */
 #ifndef PROXY_HTTP_HTTP2_HTTP2_PRIVATE_H
 #define PROXY_HTTP_HTTP2_HTTP2_PRIVATE_H
@@ -73,10 +73,6 @@ struct http2 {
 	uint32_t goaway_code; /* that was sent */
 };
 
-/* Takes a token; false if the bucket is empty. Adds tokens for useful work of the peer. */
-bool http2_bucket_take(struct http2_bucket *b, uint64_t now_ms);
-void http2_bucket_give(struct http2_bucket *b, uint32_t tokens);
-
 /* Adds the stream to those with events. */
 void http2_make_ready(struct http2_stream *s);
 
@@ -85,6 +81,17 @@ void http2_trim(struct http2 *h);
 
 /* Ends the connection with an error. Returns the result for the nghttp2 callback that calls it. */
 int http2_fail(struct http2 *h, enum http2_error code, const char *reason);
+
+/* Sets the limits of a new connection. */
+void http2_flood_init(struct http2 *h);
+
+/* Adds tokens for useful work of the peer. */
+void http2_bucket_give(struct http2_bucket *b, uint32_t tokens);
+
+/* Charge for a frame without content, and for a stream that was reset before its response was
+ * complete. Return the result for the nghttp2 callback that calls them. */
+int http2_charge_frame(struct http2 *h);
+int http2_charge_reset(struct http2 *h);
 
 /* Counts received bytes, and charges for frames that nghttp2 ignored without a callback: DATA on
  * closed streams, and unknown types. False if there are too many. */

@@ -25,23 +25,6 @@ view(nghttp2_rcbuf *text)
 	return (struct str){(const char *)v.base, v.len};
 }
 
-static int
-charge_frame(struct http2 *h)
-{
-	if (http2_bucket_take(&h->frames, h->now_ms))
-		return 0;
-	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM, "too many frames without content");
-}
-
-static int
-charge_reset(struct http2 *h)
-{
-	if (http2_bucket_take(&h->resets, h->now_ms))
-		return 0;
-	return http2_fail(h, HTTP2_ENHANCE_YOUR_CALM,
-			  "too many streams reset before their response was complete");
-}
-
 /* What is too large is taken to its end, as far as it may, so that it can be answered. But blocks
  * that nghttp2 has found to be malformed are decompressed without a callback: so bytes have to be
  * those of fields that were told, or of the one that is next. */
@@ -82,7 +65,7 @@ check_stream(struct http2 *h, const nghttp2_frame_hd *frame)
 	    nghttp2_session_find_stream(h->session, frame->stream_id) != NULL)
 		return 0;
 	if (was_reset_by_us(h, frame->stream_id))
-		return charge_frame(h);
+		return http2_charge_frame(h);
 	return http2_fail(h, HTTP2_STREAM_CLOSED, "a frame on a closed stream");
 }
 
@@ -101,7 +84,7 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *ar
 	if (frame->type == NGHTTP2_DATA &&
 	    (frame->length > 0 || (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0))
 		return 0;
-	return charge_frame(h);
+	return http2_charge_frame(h);
 }
 
 /* Refuses a stream beyond the last one that our GOAWAY names, which may not have been sent yet. */
@@ -275,7 +258,7 @@ on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code,
 	(void)code;
 	if (frame->hd.type == NGHTTP2_HEADERS)
 		h->in_block = false;
-	return charge_frame(h);
+	return http2_charge_frame(h);
 }
 
 /* Appends bytes of the input to a run. Only frame headers were between them. False if the run is
@@ -356,7 +339,7 @@ on_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 	(void)session;
 	(void)code;
 	if (s == NULL)
-		return charge_reset(h);
+		return http2_charge_reset(h);
 	forget_head(h, s);
 	h->pending_bytes -= http2_stream_waiting(s);
 	buf_fini(&s->out);
@@ -369,7 +352,7 @@ on_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 	s->is_closed = true;
 	h->streams_count--;
 	http2_make_ready(s);
-	return s->answered ? 0 : charge_reset(h);
+	return s->answered ? 0 : http2_charge_reset(h);
 }
 
 void
@@ -461,6 +444,18 @@ tell_stream(struct http2 *h, struct http2_stream *s, struct http2_event *event)
 		return false;
 	*event = (struct http2_event){.kind = HTTP2_EVENT_CLOSED, .stream = s};
 	return true;
+}
+
+/* Frees buffers if no request is being received or served; the next one allocates them again. */
+void
+http2_trim(struct http2 *h)
+{
+	if (h->streams_count > 0 || h->in_block || h->head.kind != HTTP2_EVENT_NONE)
+		return;
+	http2_fields_fini(&h->fields);
+	free(h->fields_out);
+	h->fields_out = NULL;
+	h->fields_out_size = 0;
 }
 
 bool

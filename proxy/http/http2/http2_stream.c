@@ -413,6 +413,15 @@ http2_stream_window(const struct http2_stream *s)
 }
 
 void
+http2_make_ready(struct http2_stream *s)
+{
+	if (s->is_ready)
+		return;
+	s->is_ready = true;
+	TAILQ_INSERT_TAIL(&s->codec->ready, s, ready);
+}
+
+void
 http2_want_data(struct http2_stream *s, bool wanted)
 {
 	s->wants_data = wanted;
