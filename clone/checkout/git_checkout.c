@@ -60,31 +60,6 @@ struct checkout {
 	struct tree_cache *cache;
 };
 
-static bool
-is_set(const git_config *config, const char *name, bool otherwise)
-{
-	int value = otherwise;
-
-	(void)git_config_get_bool(&value, config, name);
-	return value != 0;
-}
-
-bool
-git_checkout_can_write(const struct transfer *t)
-{
-	git_config *config = NULL;
-	bool ok;
-
-	if (!t->is_sorted || git_repository_config_snapshot(&config, t->repository) < 0)
-		return false;
-	/* Properties of the file system as probed by libgit2. */
-	ok = is_set(config, "core.filemode", false) && is_set(config, "core.symlinks", true) &&
-	     !is_set(config, "core.ignorecase", false) &&
-	     !is_set(config, "core.precomposeunicode", false);
-	git_config_free(config);
-	return ok;
-}
-
 static void
 blob_free(struct blob *b)
 {
@@ -396,7 +371,7 @@ check_out(struct transfer *t)
 	git_tree *tree = NULL;
 	int code;
 
-	if (git_checkout_can_write(t))
+	if (git_steps_can_write_files(t))
 		return write_tree(t);
 	if (t->has_includes)
 		return failure_set(t->failure, CLONE_PROBLEM_REFUSED,

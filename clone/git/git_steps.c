@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reporting failures and progress of a step, and the global options of libgit2.
+ * Reporting failures and progress of a step, what the file system can do, and the global options
+ * of libgit2.
  */
 #include "clone/git/git_steps.h"
 
@@ -93,6 +94,31 @@ git_steps_leave_network(const struct transfer *t)
 {
 	if (t->request->leave_network != NULL)
 		t->request->leave_network();
+}
+
+static bool
+is_set(const git_config *config, const char *name, bool otherwise)
+{
+	int value = otherwise;
+
+	(void)git_config_get_bool(&value, config, name);
+	return value != 0;
+}
+
+bool
+git_steps_can_write_files(const struct transfer *t)
+{
+	git_config *config = NULL;
+	bool ok;
+
+	if (!t->is_sorted || git_repository_config_snapshot(&config, t->repository) < 0)
+		return false;
+	/* Properties of the file system as probed by libgit2. */
+	ok = is_set(config, "core.filemode", false) && is_set(config, "core.symlinks", true) &&
+	     !is_set(config, "core.ignorecase", false) &&
+	     !is_set(config, "core.precomposeunicode", false);
+	git_config_free(config);
+	return ok;
 }
 
 int

@@ -62,6 +62,10 @@ bool git_steps_report(struct transfer *t, enum clone_phase phase);
 /* Drops network access if the request has a function for it. Close connections before. */
 void git_steps_leave_network(const struct transfer *t);
 
+/* Whether the files can be written with several threads: whether the file system has permissions,
+ * links and case, and the trees are sorted. */
+bool git_steps_can_write_files(const struct transfer *t) MUST_CHECK;
+
 /* Returns the class of a libgit2 error from its class (git_error_t) and its message. */
 enum clone_problem git_steps_problem(int class, const char *message);
 

@@ -13,7 +13,6 @@
 
 #include "base/log/log.h"
 #include "base/process/fd.h"
-#include "clone/checkout/git_checkout.h"
 #include "clone/checkout/tree_attributes.h"
 #include "clone/git/git_object.h"
 #include "clone/lfs/lfs_download.h"
@@ -226,7 +225,7 @@ check_limits(const struct transfer *t, const struct lfs *lfs, struct err *e)
 		return err_set(e, ERR_DENIED, "CLONE_LFS is off");
 	if (lfs->filter.steps_left == 0)
 		return err_set(e, ERR_LIMIT, "the patterns of .lfsconfig take too long to match");
-	if (!git_checkout_can_write(t))
+	if (!git_steps_can_write_files(t))
 		return err_set(e, ERR_SYSTEM, "the file system has no permissions, links or case");
 	if (received > max || lfs->files_bytes > max - received)
 		return err_set(e, ERR_LIMIT,
