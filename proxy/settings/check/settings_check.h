@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checks between settings, by subject, and their shared helpers. Private to
- * proxy/settings/check/settings_check*.c.
+ * The checks between settings, by subject. Private to proxy/settings/check/settings_check*.c.
  */
 #ifndef PROXY_SETTINGS_CHECK_SETTINGS_CHECK_H
 #define PROXY_SETTINGS_CHECK_SETTINGS_CHECK_H
 
-#include "proxy/settings/settings.h"
-
-#define VAR(name) SETTINGS_PREFIX name
-
-struct settings_check {
-	struct settings *s;
-	char **environment;
-	struct conf_problems *problems;
-};
-
-/* Whether the environment has the setting, even if its value was not valid. */
-bool settings_check_is_given(const struct settings_check *c, const char *name);
-
-/* Whether a problem with this setting, in any of its forms, was reported already. */
-bool settings_check_is_reported(const struct settings_check *c, const char *name);
-
-/* Checks that path is a readable regular file. False after reporting a problem, and for NULL. */
-bool settings_check_file(struct settings_check *c, const char *variable, const char *path);
-
-bool settings_check_has_url(const struct url *u);
-
-/* Returns the origin for a message; "" without memory. */
-const char *settings_check_origin(struct settings_check *c, const struct url *u);
-
-/* Whether the host is localhost (RFC 6761 section 6.3) or a loopback address. */
-bool settings_check_is_loopback(const struct url *u);
+#include "proxy/settings/check/settings_check_value.h"
 
 /* A listener of our own. */
 struct settings_listener {
