@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens connections, sends requests, and handles deadlines and failures.
+ * Opens connections, sends requests, and handles the events of connections.
  */
 #include "proxy/upstream/upstream.h"
 
@@ -167,17 +167,6 @@ finish_head(struct upstream_conn *c, struct str data)
 }
 
 void
-upstream_touch(struct upstream_conn *c)
-{
-	const struct upstream_options *options = &c->upstream->options;
-
-	if (c->conn.state == CONN_CONNECTING || c->conn.state == CONN_HANDSHAKING)
-		return;
-	loop_timer_start(&c->timer, c->state == UPSTREAM_HEAD ? options->response_timeout_ms
-							      : options->stream_timeout_ms);
-}
-
-void
 upstream_send_body(struct upstream_conn *c, struct str data)
 {
 	char line[HTTP1_CHUNK_LINE_MAX];
@@ -257,44 +246,6 @@ upstream_limit_reads(struct upstream_conn *c, size_t bytes_max)
 	c->read_limit = bytes_max;
 }
 
-void
-upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const struct err *e)
-{
-	const struct upstream_handler *handler = c->handler;
-	void *arg = c->arg;
-
-	if (handler == NULL)
-		upstream_remove_idle(c);
-	if (handler == NULL || c->state == UPSTREAM_GONE) {
-		upstream_discard(c);
-		return;
-	}
-	c->state = UPSTREAM_GONE;
-	conn_want_read(&c->conn, false);
-	handler->on_failed(failure, e, arg);
-}
-
-void
-upstream_fail_with(struct upstream_conn *c, enum upstream_failure failure, enum err_code code,
-		   const char *message)
-{
-	struct err e = ERR_INIT;
-
-	err_set(&e, code, "%s", message);
-	upstream_fail(c, failure, &e);
-}
-
-void
-upstream_fail_as_broken(struct upstream_conn *c, const struct err *e)
-{
-	if (c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL)
-		upstream_fail(c, UPSTREAM_BROKEN, e);
-	else if (c->is_reused && !c->has_received)
-		upstream_fail(c, UPSTREAM_STALE, e);
-	else
-		upstream_fail(c, UPSTREAM_BAD_ANSWER, e);
-}
-
 static void
 on_readable(void *arg)
 {
@@ -353,31 +304,6 @@ on_conn_failed(const struct err *e, void *arg)
 		upstream_fail_as_broken(c, e);
 }
 
-static void
-on_timer(void *arg)
-{
-	struct upstream_conn *c = arg;
-
-	if (c->state == UPSTREAM_IDLE) {
-		upstream_remove_idle(c);
-		upstream_discard(c);
-	} else if (c->conn.state == CONN_CONNECTING) {
-		probe_note(&c->upstream->probe, c->place, false);
-		upstream_fail_with(c, UPSTREAM_UNREACHABLE, ERR_TIMEOUT, "connect: timed out");
-	} else if (c->conn.state == CONN_HANDSHAKING) {
-		probe_note(&c->upstream->probe, c->place, false);
-		upstream_fail_with(c, UPSTREAM_TIMEOUT, ERR_TIMEOUT, "TLS handshake: timed out");
-	} else if (!c->conn.reading && !c->has_ended) {
-		/* Reading is paused for a slow browser, which has its own timeout. */
-		upstream_touch(c);
-	} else {
-		bool is_open = c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL;
-
-		upstream_fail_with(c, is_open ? UPSTREAM_BROKEN : UPSTREAM_TIMEOUT, ERR_TIMEOUT,
-				   "idle timeout");
-	}
-}
-
 static const struct conn_ops conn_ops = {
 	.on_open = on_open,
 	.on_readable = on_readable,
@@ -398,7 +324,7 @@ connect_new(struct upstream *u, struct err *e)
 	conn_init(&c->conn, u->loop, &conn_ops, c);
 	buf_init(&c->in, u->options.limits.head_max_bytes + LOOP_SCRATCH_BYTES);
 	buf_init(&c->trailers, HTTP1_TRAILERS_MAX + 4 * HTTP1_TRAILERS_COUNT_MAX);
-	loop_timer_init(&c->timer, u->loop, on_timer, c);
+	loop_timer_init(&c->timer, u->loop, upstream_on_timer, c);
 	if (!connect_somewhere(c, e)) {
 		upstream_discard(c);
 		return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by the files of the upstream: upstream.c, upstream_pool.c and upstream_response.c.
+ * Shared by the files of the upstream: upstream.c, and below it upstream_response.c,
+ * upstream_failure.c and upstream_pool.c.
  */
 #ifndef PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
 #define PROXY_UPSTREAM_UPSTREAM_PRIVATE_H
@@ -73,6 +74,13 @@ struct upstream {
 	struct upstream_name *name; /* NULL: the addresses are configured */
 };
 
+/* upstream_response.c */
+
+/* Reads until `enough` bytes were read, none are pending, or the exchange has ended. */
+void upstream_read(struct upstream_conn *c, size_t enough);
+
+/* upstream_failure.c */
+
 /* Reports the failure to the user of the connection, who releases it; closes an idle connection. */
 void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const struct err *e);
 void upstream_fail_with(struct upstream_conn *c, enum upstream_failure failure, enum err_code code,
@@ -81,8 +89,8 @@ void upstream_fail_with(struct upstream_conn *c, enum upstream_failure failure, 
 /* Reports that the connection ended, as the failure that fits the state of the exchange. */
 void upstream_fail_as_broken(struct upstream_conn *c, const struct err *e);
 
-/* Reads until `enough` bytes were read, none are pending, or the exchange has ended. */
-void upstream_read(struct upstream_conn *c, size_t enough);
+/* The deadline that upstream_touch restarts has expired, or that of an idle connection. */
+void upstream_on_timer(void *arg);
 
 /* upstream_pool.c */
 
