@@ -349,6 +349,9 @@ static const struct {
 	[AUTH_ENDPOINT_DEVICE_END] = {"POST", .answer = device_login_end},
 };
 
+_Static_assert(sizeof(endpoints) / sizeof(endpoints[0]) == AUTH_ENDPOINT_COUNT,
+	       "each endpoint has a row");
+
 struct auth_call *
 auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts,
 	    struct auth_verdict *v, auth_done_fn *done, void *arg)
