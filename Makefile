@@ -290,8 +290,8 @@ sanitized-e2e: ## the whole-process tests under ASan and UBSan
 C_FILES := $(SOURCES) $(TEST_SOURCES)
 H_FILES := $(call find,$(FOLDERS) tests/unit tests/fuzz tests/bench,*.h)
 
-.PHONY: lint lint-bench lint-layers lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy lint-lints lint-posix
-lint: lint-layers lint-bench lint-lints lint-format lint-headers lint-posix lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
+.PHONY: lint lint-bench lint-layers lint-circles lint-manifests lint-format lint-headers lint-cppcheck lint-docs lint-tidy lint-lints lint-posix
+lint: lint-layers lint-circles lint-bench lint-lints lint-format lint-headers lint-posix lint-docs lint-manifests lint-cppcheck lint-tidy ## checks layers, style, docs; clang-tidy, cppcheck
 	@echo "lint: all checks passed"
 lint-layers:
 	@$(PYTHON) tests/lint/layers.py
@@ -300,6 +300,8 @@ lint-layers:
 	@$(PYTHON) tests/lint/documents.py
 	@$(PYTHON) tests/lint/log_fields.py
 	@$(PYTHON) tests/lint/monitoring.py
+lint-circles: $(call archives,proxy)
+	@$(PYTHON) tests/lint/circles.py $(BUILD)
 # No test runs the benchmarks: here they are imported.
 lint-bench: | $(BUILD)/packages
 	@$(PYTHON) -B tests/lint/bench_scripts.py

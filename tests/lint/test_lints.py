@@ -130,6 +130,31 @@ def test_private_headers_are_included_in_their_room_only(tree, header):
         tree.expect_failure(ran)
 
 
+CIRCLE_SCRIPT = Path("tests/lint/circles.py").resolve()
+
+
+@pytest.mark.parametrize("listed", [(), ("auth/one", "base/two"), ("base/two", "auth/three")])
+def test_circles(tmp_path, listed):
+    """one and two call each other, three calls one: the first two are a circle."""
+    calls = {"auth/one": "two", "base/two": "one", "auth/three": "one"}
+    (tmp_path / "docs").mkdir()
+    row = f"| {', '.join(f'`{name}`' for name in listed)} | a reason |\n" if listed else ""
+    text = f"### Circular dependencies that remain\n\n| files | reason |\n|---|---|\n{row}\n## Next\n"
+    (tmp_path / "docs/architecture.md").write_text(text)
+    for name, other in calls.items():
+        source, built = tmp_path / f"{name}.c", tmp_path / "build" / f"{name}.o"
+        for path in (source, built):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text(f"void {other}(void); void {source.stem}(void) {{ {other}(); }}\n")
+        subprocess.run(["gcc", "-c", "-o", built, source], check=True)
+    ran = subprocess.run([CIRCLE_SCRIPT, "build"], cwd=tmp_path, capture_output=True, text=True)
+    assert (ran.returncode == 0) == (set(listed) == {"auth/one", "base/two"}), ran.stdout
+    if ran.returncode:
+        assert "auth/one, base/two: they call each other" in ran.stdout
+        assert "auth/one takes from base/two: two" in ran.stdout
+        assert ("auth/three, base/two: no such circle" in ran.stdout) == bool(listed)
+
+
 def test_style(tree):
     function = "int\nplanted(void)\n{\n" + "\treturn 0;\n" * 80 + "}\n"
     for room in ALL_ROOMS:
