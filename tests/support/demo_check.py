@@ -42,7 +42,7 @@ class Check:
         path = os.path.join(self.demo.output, f"{self.shots:02d}-{name}.png")
         self.driver.save_screenshot(path)
 
-    def expect(self, what, condition, timeout_s=30):
+    def expect(self, what, condition, timeout_s=120):
         try:
             return chromium.wait(self.driver, condition, timeout_s, what)
         except Exception as e:
