@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a browser's connection. downstream_change_state is the only place where the state
- * changes; it starts the state's deadline.
+ * Accepts a browser's connection, reads from it, and drains or closes all of them.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,88 +19,6 @@
 	"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"                  \
 	"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 29\r\n"     \
 	"Connection: close\r\n\r\nThis port only serves HTTPS.\n"
-
-static const bool may_follow[][DOWNSTREAM_CLOSED + 1] = {
-	[DOWNSTREAM_HANDSHAKE] = {[DOWNSTREAM_IDLE] = true, [DOWNSTREAM_HTTP2] = true},
-	[DOWNSTREAM_IDLE] =
-		{[DOWNSTREAM_HEAD] = true, [DOWNSTREAM_EXCHANGE] = true, [DOWNSTREAM_HTTP2] = true},
-	[DOWNSTREAM_HEAD] = {[DOWNSTREAM_EXCHANGE] = true, [DOWNSTREAM_HTTP2] = true},
-	[DOWNSTREAM_EXCHANGE] = {[DOWNSTREAM_IDLE] = true,
-				 [DOWNSTREAM_TUNNEL] = true,
-				 [DOWNSTREAM_FLUSH] = true,
-				 [DOWNSTREAM_LINGER] = true},
-	[DOWNSTREAM_TUNNEL] = {[DOWNSTREAM_FLUSH] = true, [DOWNSTREAM_LINGER] = true},
-	[DOWNSTREAM_HTTP2] = {[DOWNSTREAM_FLUSH] = true, [DOWNSTREAM_LINGER] = true},
-	[DOWNSTREAM_FLUSH] = {[DOWNSTREAM_LINGER] = true},
-	[DOWNSTREAM_LINGER] = {false},
-	[DOWNSTREAM_CLOSED] = {false},
-};
-
-void
-downstream_change_state(struct downstream *d, enum downstream_state state)
-{
-	err_assert(may_follow[d->state][state]);
-	d->state = state;
-	downstream_arm(d);
-}
-
-static void
-free_downstream(struct deferred_free_entry *entry)
-{
-	struct downstream *d = (struct downstream *)(void *)entry; /* its first member */
-
-	http2_connection_free(d->http2);
-	buf_wipe_fini(&d->in);
-	free(d);
-}
-
-void
-downstream_close(struct downstream *d)
-{
-	struct proxy *p = d->proxy;
-
-	if (d->state == DOWNSTREAM_CLOSED)
-		return;
-	d->state = DOWNSTREAM_CLOSED;
-	if (d->stream.exchange != NULL)
-		exchange_on_lost(d->stream.exchange);
-	if (d->http2 != NULL)
-		http2_connection_stop(d->http2);
-	conn_close(&d->conn);
-	loop_timer_fini(&d->timer);
-	LIST_REMOVE(d, entry);
-	p->downstreams_count--;
-	downstream_release_large_head(d);
-	peers_leave(&p->peers, d->counted);
-	deferred_free_add(&p->deferred_frees, &d->deferred_free, free_downstream);
-	if (p->on_capacity != NULL)
-		p->on_capacity(p->on_capacity_arg);
-}
-
-/* Closes so that the client can still read what was sent: shuts down our side, then reads and drops
- * bytes for a while, because closing with unread bytes would reset the connection. */
-static void
-linger(struct downstream *d)
-{
-	conn_shutdown(&d->conn);
-	if (d->saw_end || !conn_is_usable(&d->conn)) {
-		downstream_close(d);
-		return;
-	}
-	buf_wipe_fini(&d->in);
-	downstream_change_state(d, DOWNSTREAM_LINGER);
-	conn_want_read(&d->conn, true);
-}
-
-void
-downstream_close_when_sent(struct downstream *d)
-{
-	conn_flush(&d->conn);
-	if (conn_is_blocked(&d->conn))
-		downstream_change_state(d, DOWNSTREAM_FLUSH);
-	else
-		linger(d);
-}
 
 static void
 on_end_of_stream(struct downstream *d)
@@ -237,7 +154,7 @@ on_drained(void *arg)
 	struct downstream *d = arg;
 
 	if (d->state == DOWNSTREAM_FLUSH) {
-		linger(d);
+		downstream_linger(d);
 		return;
 	}
 	d->unsent_bytes = SIZE_MAX;
@@ -269,13 +186,6 @@ static const struct conn_ops conn_ops = {
 	.on_drained = on_drained,
 	.on_failed = on_conn_failed,
 };
-
-void
-downstream_take_back(struct downstream *d)
-{
-	d->conn.ops = &conn_ops;
-	d->conn.arg = d;
-}
 
 /* Detects dead peers, such as sleeping laptops, within two minutes; the kernel's default is two
  * hours. Unix sockets refuse the options, and do not need them. */

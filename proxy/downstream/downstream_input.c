@@ -6,34 +6,11 @@
 #include "base/wipe.h"
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
-#include "proxy/downstream/refusal.h"
 
 #define STEPS_PER_WAKE_UP    64
 #define REQUESTS_PER_WAKE_UP 4	   /* their exchanges are freed after all wake-ups of the loop */
 #define TLS_HANDSHAKE	     0x16  /* first byte of the record of a ClientHello */
-#define LARGE_HEADS_MAX	     16u   /* concurrently; bounds the memory of heads over the limit */
 #define ARENA_SPARE_BYTES    8192u /* for strings of an exchange besides the head */
-
-/* Writes the response without an exchange, because there is no valid request. */
-void
-downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e)
-{
-	struct buf *out = conn_out(&d->conn);
-	struct refusal refusal;
-
-	log_info(&d->log, "request refused", log_int("status", status), log_err(e));
-	refusal_init(&refusal, d->proxy, status, refusal_is_html(head));
-	http1_write_status_line(out, status);
-	http1_write_fields(out, &refusal.headers);
-	http1_write_field_u64(out, STR("Content-Length"), refusal.body.len);
-	buf_add_str(out, STR("Connection: close\r\n\r\n"));
-	if (!str_starts_with(head, STR("HEAD ")))
-		buf_add_str(out, buf_view(&refusal.body));
-	refusal_fini(&refusal);
-	if (d->state != DOWNSTREAM_EXCHANGE)
-		downstream_change_state(d, DOWNSTREAM_EXCHANGE);
-	downstream_close_when_sent(d);
-}
 
 static void
 begin_exchange(struct downstream *d, const struct request_head *request, struct arena *arena)
@@ -56,25 +33,6 @@ begin_exchange(struct downstream *d, const struct request_head *request, struct 
 		err_set(&e, ERR_MEMORY, "out of memory for a request");
 		downstream_refuse(d, 500, STR_NONE, &e);
 	}
-}
-
-void
-downstream_release_large_head(struct downstream *d)
-{
-	d->proxy->large_heads_count -= d->has_large_head;
-	d->has_large_head = false;
-}
-
-bool
-downstream_may_take_large_head(struct downstream *d)
-{
-	struct proxy *p = d->proxy;
-
-	if (d->has_large_head)
-		return true;
-	d->has_large_head = p->large_heads_count < LARGE_HEADS_MAX;
-	p->large_heads_count += d->has_large_head;
-	return d->has_large_head;
 }
 
 static bool

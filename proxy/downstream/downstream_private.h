@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by the files of a connection: downstream.c (its life, reading), downstream_timer.c (its
- * deadlines), downstream_input.c (bytes to exchanges), downstream_stream.c (exchanges to bytes).
+ * Shared by the files of a connection: downstream.c (accepting, reading), downstream_input.c (bytes
+ * to exchanges), downstream_stream.c (exchanges to bytes), downstream_state.c (states, deadlines,
+ * the end). Each calls only later ones; http2/ is between the second and the last.
  */
 #ifndef PROXY_DOWNSTREAM_DOWNSTREAM_PRIVATE_H
 #define PROXY_DOWNSTREAM_DOWNSTREAM_PRIVATE_H
@@ -58,12 +59,31 @@ struct downstream {
 	struct peer *counted;	 /* the address for which the connection is counted */
 	uint64_t lingered_bytes;
 	struct http2_connection *http2; /* of DOWNSTREAM_HTTP2 and after; NULL: HTTP/1.1 */
-	size_t unsent_bytes;		/* as of the last check of the send timeout */
+	const struct http2_connection_ops *http2_ops;
+	size_t unsent_bytes; /* as of the last check of the send timeout */
 	struct log_context log;
 	char peer[64]; /* the client's address, as text */
 };
 
-/* downstream_timer.c */
+/* downstream_state.c */
+
+/* Changes the state, after asserting that the transition is valid, and starts its deadline. */
+void downstream_change_state(struct downstream *d, enum downstream_state state);
+
+/* Closes the connection in any state, and frees it after the current callback. */
+void downstream_close(struct downstream *d);
+
+/* Sends queued bytes, shuts down our side, and reads on for a while so that the bytes arrive.
+ * downstream_linger does this when no bytes are queued. */
+void downstream_close_when_sent(struct downstream *d);
+void downstream_linger(struct downstream *d);
+
+/* Refuses a request that can't be parsed, and closes. head: the part of it that has arrived. */
+void downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e);
+
+/* Reserves one of the few places for heads over the limit, or returns false; releases it. */
+bool downstream_may_take_large_head(struct downstream *d);
+void downstream_release_large_head(struct downstream *d);
 
 /* Starts the deadline for the current state and for the side that is waited for. */
 void downstream_arm(struct downstream *d);
@@ -72,18 +92,6 @@ void downstream_on_timer(void *arg);
 /* The approximate number of bytes that the browser has received; whether it has received more. */
 uint64_t downstream_count_taken(const struct downstream *d);
 bool downstream_has_taken_some(struct downstream *d);
-
-/* downstream.c */
-/* Changes the state, after asserting that the transition is valid, and starts its deadline. */
-void downstream_change_state(struct downstream *d, enum downstream_state state);
-
-/* Closes the connection in any state, and frees it after the current callback. */
-void downstream_close(struct downstream *d);
-
-void downstream_take_back(struct downstream *d); /* handles events of the conn, after HTTP/2 */
-
-/* Sends queued bytes, shuts down our side, and reads on for a while so that the bytes arrive. */
-void downstream_close_when_sent(struct downstream *d);
 
 /* downstream_stream.c */
 extern const struct stream_ops downstream_stream_ops;
@@ -96,13 +104,8 @@ void downstream_go_on(struct downstream *d);
 
 /* downstream_input.c */
 
-/* Reserves one of the few places for heads over the limit, or returns false; releases it. */
-bool downstream_may_take_large_head(struct downstream *d);
-void downstream_release_large_head(struct downstream *d);
-
 /* Processes data. Returns the number of bytes consumed. */
 size_t downstream_process(struct downstream *d, char *data, size_t len);
-
 bool downstream_can_go_on(const struct downstream *d); /* with buffered bytes */
 
 /* Processes new bytes, after the buffered ones, and buffers what is left. */
@@ -113,8 +116,5 @@ void downstream_stop_reading_ahead(struct downstream *d);
  * downstream_on_moved reports that len bytes were spliced. */
 struct conn *downstream_body_sink(const struct downstream *d);
 void downstream_on_moved(struct downstream *d, size_t len);
-
-/* Refuses a request that can't be parsed, and closes. head: the part of it that has arrived. */
-void downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e);
 
 #endif

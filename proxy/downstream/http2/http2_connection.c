@@ -67,13 +67,28 @@ on_failed(const struct err *e, void *arg)
 	downstream_close(c->downstream);
 }
 
+/* Ends all exchanges, and returns the conn to the downstream. */
+static void
+stop(struct http2_connection *c)
+{
+	if (c->is_stopped)
+		return;
+	c->is_stopped = true;
+	http2_streams_lose_all(c);
+	http2_held_note(c);
+	loop_defer_fini(&c->settle);
+	loop_timer_fini(&c->timer);
+	c->downstream->conn.ops = c->http1_ops;
+	c->downstream->conn.arg = c->downstream;
+}
+
 /* Returns the connection to the downstream, which sends the queued bytes and closes. */
 static void
 close_when_sent(struct http2_connection *c)
 {
 	struct downstream *d = c->downstream;
 
-	http2_connection_stop(c);
+	stop(c);
 	downstream_close_when_sent(d);
 }
 
@@ -287,6 +302,25 @@ new_connection(struct downstream *d, struct err *e)
 	return c;
 }
 
+static void
+free_connection(struct http2_connection *c)
+{
+	struct http2_exchange *x;
+	struct http2_exchange *next;
+
+	http2_free(c->codec);
+	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
+		http2_stream_fini(&x->codec);
+		free(x);
+	}
+	free(c);
+}
+
+static const struct http2_connection_ops connection_ops = {
+	.stop = stop,
+	.free = free_connection,
+};
+
 bool
 http2_connection_start(struct downstream *d)
 {
@@ -299,7 +333,9 @@ http2_connection_start(struct downstream *d)
 		return false;
 	}
 	d->http2 = c;
+	d->http2_ops = &connection_ops;
 	d->proxy->metrics.http2_connections++;
+	c->http1_ops = d->conn.ops;
 	d->conn.ops = &conn_ops;
 	d->conn.arg = c;
 	loop_defer_init(&c->settle, d->proxy->loop, on_settle, c);
@@ -329,33 +365,4 @@ http2_connection_drain(struct http2_connection *c)
 			exchange_close(x->stream.exchange, WEBSOCKET_GOING_AWAY);
 	http2_timer_look_within(c, DOWNSTREAM_LAST_REQUEST_MS);
 	http2_connection_settle_later(c);
-}
-
-void
-http2_connection_stop(struct http2_connection *c)
-{
-	if (c->is_stopped)
-		return;
-	c->is_stopped = true;
-	http2_streams_lose_all(c);
-	http2_held_note(c);
-	loop_defer_fini(&c->settle);
-	loop_timer_fini(&c->timer);
-	downstream_take_back(c->downstream);
-}
-
-void
-http2_connection_free(struct http2_connection *c)
-{
-	struct http2_exchange *x;
-	struct http2_exchange *next;
-
-	if (c == NULL)
-		return;
-	http2_free(c->codec);
-	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
-		http2_stream_fini(&x->codec);
-		free(x);
-	}
-	free(c);
 }

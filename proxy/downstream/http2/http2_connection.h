@@ -11,6 +11,13 @@
 struct downstream;
 struct http2_connection;
 
+/* How struct downstream ends HTTP/2: stop ends all exchanges, and free is called after the current
+ * callback. */
+struct http2_connection_ops {
+	void (*stop)(struct http2_connection *c);
+	void (*free)(struct http2_connection *c);
+};
+
 /* Starts HTTP/2 after the TLS handshake, or when HTTP2_PREFACE was received, which has to be passed
  * to http2_connection_receive as well. False: the downstream was closed. */
 bool http2_connection_start(struct downstream *d);
@@ -24,10 +31,5 @@ bool http2_connection_is_idle(const struct http2_connection *c);
 /* Starts draining: refuses new requests after a notice to the peer, and closes when all others have
  * ended. */
 void http2_connection_drain(struct http2_connection *c);
-
-/* The downstream is being closed: ends all exchanges. Free the connection after the current
- * callback; NULL is fine. */
-void http2_connection_stop(struct http2_connection *c);
-void http2_connection_free(struct http2_connection *c);
 
 #endif

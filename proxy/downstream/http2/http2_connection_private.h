@@ -38,6 +38,7 @@ LIST_HEAD(http2_exchanges, http2_exchange);
 
 struct http2_connection {
 	struct downstream *downstream;
+	const struct conn_ops *http1_ops; /* of the conn, before and after HTTP/2 */
 	struct http2 *codec;
 	struct http2_exchanges all;
 	struct http2_exchanges blocked;

@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timeouts and minimum rates of a browser's connection: one timer for the state's deadline, for
- * the minimum rates, and to detect a browser that disconnects while reading its body is paused.
+ * The states of a browser's connection, and its end. downstream_change_state is the only place
+ * where the state changes; it starts the state's deadline. One timer is for that, for the minimum
+ * rates, and to detect a browser that disconnects while reading its body is paused.
  */
-#include "proxy/downstream/downstream_private.h"
+#include <stdlib.h>
 
+#include "proxy/downstream/downstream_private.h"
+#include "proxy/downstream/http2/http2_connection.h"
+#include "proxy/downstream/refusal.h"
+
+#define LARGE_HEADS_MAX 16u   /* concurrently; bounds the memory of heads over the limit */
 #define LINGER_MS	2000u /* for a browser to read a response sent before its body ended */
 #define LOOK_FOR_END_MS 500u  /* interval of checks for a disconnect while reading is paused */
+
+static const bool may_follow[][DOWNSTREAM_CLOSED + 1] = {
+	[DOWNSTREAM_HANDSHAKE] = {[DOWNSTREAM_IDLE] = true, [DOWNSTREAM_HTTP2] = true},
+	[DOWNSTREAM_IDLE] =
+		{[DOWNSTREAM_HEAD] = true, [DOWNSTREAM_EXCHANGE] = true, [DOWNSTREAM_HTTP2] = true},
+	[DOWNSTREAM_HEAD] = {[DOWNSTREAM_EXCHANGE] = true, [DOWNSTREAM_HTTP2] = true},
+	[DOWNSTREAM_EXCHANGE] = {[DOWNSTREAM_IDLE] = true,
+				 [DOWNSTREAM_TUNNEL] = true,
+				 [DOWNSTREAM_FLUSH] = true,
+				 [DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_TUNNEL] = {[DOWNSTREAM_FLUSH] = true, [DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_HTTP2] = {[DOWNSTREAM_FLUSH] = true, [DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_FLUSH] = {[DOWNSTREAM_LINGER] = true},
+	[DOWNSTREAM_LINGER] = {false},
+	[DOWNSTREAM_CLOSED] = {false},
+};
 
 /* Whether reading the body or tunnel is paused, so that a disconnect is not noticed by reading. */
 static bool
@@ -123,6 +145,113 @@ downstream_count_taken(const struct downstream *d)
 	uint64_t on_the_way = conn_count_unsent(&d->conn) - d->conn.out.len;
 
 	return d->conn.sent_bytes > on_the_way ? d->conn.sent_bytes - on_the_way : 0;
+}
+
+void
+downstream_change_state(struct downstream *d, enum downstream_state state)
+{
+	err_assert(may_follow[d->state][state]);
+	d->state = state;
+	downstream_arm(d);
+}
+
+void
+downstream_release_large_head(struct downstream *d)
+{
+	d->proxy->large_heads_count -= d->has_large_head;
+	d->has_large_head = false;
+}
+
+bool
+downstream_may_take_large_head(struct downstream *d)
+{
+	struct proxy *p = d->proxy;
+
+	if (d->has_large_head)
+		return true;
+	d->has_large_head = p->large_heads_count < LARGE_HEADS_MAX;
+	p->large_heads_count += d->has_large_head;
+	return d->has_large_head;
+}
+
+static void
+free_downstream(struct deferred_free_entry *entry)
+{
+	struct downstream *d = (struct downstream *)(void *)entry; /* its first member */
+
+	if (d->http2 != NULL)
+		d->http2_ops->free(d->http2);
+	buf_wipe_fini(&d->in);
+	free(d);
+}
+
+void
+downstream_close(struct downstream *d)
+{
+	struct proxy *p = d->proxy;
+
+	if (d->state == DOWNSTREAM_CLOSED)
+		return;
+	d->state = DOWNSTREAM_CLOSED;
+	if (d->stream.exchange != NULL)
+		exchange_on_lost(d->stream.exchange);
+	if (d->http2 != NULL)
+		d->http2_ops->stop(d->http2);
+	conn_close(&d->conn);
+	loop_timer_fini(&d->timer);
+	LIST_REMOVE(d, entry);
+	p->downstreams_count--;
+	downstream_release_large_head(d);
+	peers_leave(&p->peers, d->counted);
+	deferred_free_add(&p->deferred_frees, &d->deferred_free, free_downstream);
+	if (p->on_capacity != NULL)
+		p->on_capacity(p->on_capacity_arg);
+}
+
+/* Closes so that the client can still read what was sent: shuts down our side, then reads and drops
+ * bytes for a while, because closing with unread bytes would reset the connection. */
+void
+downstream_linger(struct downstream *d)
+{
+	conn_shutdown(&d->conn);
+	if (d->saw_end || !conn_is_usable(&d->conn)) {
+		downstream_close(d);
+		return;
+	}
+	buf_wipe_fini(&d->in);
+	downstream_change_state(d, DOWNSTREAM_LINGER);
+	conn_want_read(&d->conn, true);
+}
+
+void
+downstream_close_when_sent(struct downstream *d)
+{
+	conn_flush(&d->conn);
+	if (conn_is_blocked(&d->conn))
+		downstream_change_state(d, DOWNSTREAM_FLUSH);
+	else
+		downstream_linger(d);
+}
+
+/* Writes the response without an exchange, because there is no valid request. */
+void
+downstream_refuse(struct downstream *d, unsigned status, struct str head, const struct err *e)
+{
+	struct buf *out = conn_out(&d->conn);
+	struct refusal refusal;
+
+	log_info(&d->log, "request refused", log_int("status", status), log_err(e));
+	refusal_init(&refusal, d->proxy, status, refusal_is_html(head));
+	http1_write_status_line(out, status);
+	http1_write_fields(out, &refusal.headers);
+	http1_write_field_u64(out, STR("Content-Length"), refusal.body.len);
+	buf_add_str(out, STR("Connection: close\r\n\r\n"));
+	if (!str_starts_with(head, STR("HEAD ")))
+		buf_add_str(out, buf_view(&refusal.body));
+	refusal_fini(&refusal);
+	if (d->state != DOWNSTREAM_EXCHANGE)
+		downstream_change_state(d, DOWNSTREAM_EXCHANGE);
+	downstream_close_when_sent(d);
 }
 
 /*
