@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads and sends for all streams of a connection. Exchanges run outside of the codec. Their
- * output is sent together, at the end of an event or of an iteration of the loop.
+ * Reads for all streams of a connection, ends it, and acts on deadlines. Exchanges run outside of
+ * the codec. One timer checks all deadlines when the earliest may have passed.
  */
 #include "proxy/downstream/http2/http2_connection.h"
 
@@ -9,9 +9,9 @@
 
 #include "base/wipe.h"
 #include "proxy/downstream/http2/http2_connection_private.h"
+#include "proxy/downstream/http2/http2_connection_timer.h"
 
 #define WRITE_MAX  65536u /* bytes to encrypt and send at once */
-#define LARGE	   16384u /* writes of this size are not gathered */
 #define UNSENT_MAX 65536  /* bytes in the kernel; low, so that small responses need not wait */
 
 static void on_readable(void *arg);
@@ -92,9 +92,10 @@ close_when_sent(struct http2_connection *c)
 	downstream_close_when_sent(d);
 }
 
-void
-http2_connection_end(struct http2_connection *c, enum http2_error code,
-		     enum metrics_http2_end reason, const struct err *e)
+/* Sends GOAWAY with this error, then closes. */
+static void
+end_connection(struct http2_connection *c, enum http2_error code, enum metrics_http2_end reason,
+	       const struct err *e)
 {
 	struct downstream *d = c->downstream;
 
@@ -109,37 +110,6 @@ http2_connection_end(struct http2_connection *c, enum http2_error code,
 	close_when_sent(c);
 }
 
-void
-http2_connection_fail(struct http2_connection *c)
-{
-	c->has_failed = true;
-	http2_connection_settle_later(c);
-}
-
-void
-http2_connection_settle_later(struct http2_connection *c)
-{
-	if (!c->is_receiving && !c->is_stopped)
-		loop_defer_call(&c->settle);
-}
-
-static void
-send_gathered(struct conn *conn)
-{
-	conn_flush(conn);
-	if (!conn_is_blocked(conn))
-		conn_trim(conn);
-}
-
-void
-http2_connection_send_large(struct http2_connection *c)
-{
-	struct conn *conn = &c->downstream->conn;
-
-	if (conn_out(conn)->len >= LARGE)
-		send_gathered(conn);
-}
-
 /* Sending fails without memory, or at a limit: resets of ours count when they are sent. */
 static void
 end_failed(struct http2_connection *c)
@@ -149,16 +119,7 @@ end_failed(struct http2_connection *c)
 
 	err_set(&e, failure != NULL ? ERR_PROTOCOL : ERR_MEMORY, "HTTP/2: %s",
 		failure != NULL ? failure : "out of memory");
-	http2_connection_end(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
-}
-
-static void
-flush(struct http2_connection *c)
-{
-	if (!http2_pump(c->codec))
-		http2_connection_fail(c);
-	send_gathered(&c->downstream->conn);
-	http2_timer_note_connection(c);
+	end_connection(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
 }
 
 /* Closes a connection that has ended by GOAWAY, and logs the error if the codec has found one. */
@@ -194,7 +155,7 @@ settle(struct http2_connection *c)
 	while (http2_has_events(c->codec));
 	release_large_head(c);
 	http2_streams_tell_rounds(c);
-	flush(c);
+	http2_connection_flush(c);
 	http2_streams_tell_drained(c);
 	http2_held_note(c);
 	if (c->has_failed)
@@ -218,7 +179,7 @@ receive(struct http2_connection *c, char *data, size_t len)
 
 	do {
 		if (!http2_receive(c->codec, data, len, &used, now_ms, &e)) {
-			http2_connection_end(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
+			end_connection(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
 			return false;
 		}
 		http2_streams_tell_events(c);
@@ -272,6 +233,65 @@ on_drained(void *arg)
 
 	c->downstream->unsent_bytes = SIZE_MAX;
 	settle(c);
+}
+
+static void
+end_lapsed_streams(struct http2_connection *c, struct http2_look *look)
+{
+	struct http2_exchange *x;
+	struct http2_exchange *next;
+
+	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
+		struct err e = ERR_INIT;
+		const char *lapse = http2_timer_find_stream_lapse(x, look);
+
+		if (lapse == NULL)
+			continue;
+		err_set(&e, ERR_TIMEOUT, "%s", lapse);
+		http2_exchange_time_out(x, &e);
+	}
+}
+
+/* Sends the last GOAWAY if the peer has not responded to the notice in time. */
+static void
+finish_drain(struct http2_connection *c, struct http2_look *look)
+{
+	if (c->drain_ms == 0 ||
+	    !http2_timer_has_passed(look, c->drain_ms, DOWNSTREAM_LAST_REQUEST_MS))
+		return;
+	http2_begin_end(c->codec);
+	http2_connection_settle_later(c);
+}
+
+static void
+rest_when_idle(struct http2_connection *c, struct http2_look *look)
+{
+	if (!LIST_EMPTY(&c->all) || c->is_at_rest ||
+	    !http2_timer_has_passed(look, c->idle_since_ms, HTTP2_REST_MS))
+		return;
+	c->is_at_rest = true;
+	http2_rest(c->codec);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct http2_connection *c = arg;
+	struct http2_look look = {.now_ms = loop_now_ms(c->downstream->proxy->loop),
+				  .next_ms = UINT64_MAX};
+	const char *lapse = http2_timer_find_lapse(c, &look);
+	struct err e = ERR_INIT;
+
+	if (lapse != NULL) {
+		err_set(&e, ERR_TIMEOUT, "%s", lapse);
+		end_connection(c, HTTP2_NO_ERROR, METRICS_HTTP2_TIMEOUT, &e);
+		return;
+	}
+	end_lapsed_streams(c, &look);
+	finish_drain(c, &look);
+	rest_when_idle(c, &look);
+	if (look.next_ms != UINT64_MAX)
+		http2_timer_look_within(c, look.next_ms > 0 ? look.next_ms : 1);
 }
 
 static struct http2_connection *
@@ -339,10 +359,11 @@ http2_connection_start(struct downstream *d)
 	d->conn.ops = &conn_ops;
 	d->conn.arg = c;
 	loop_defer_init(&c->settle, d->proxy->loop, on_settle, c);
-	http2_timer_init(c);
+	loop_timer_init(&c->timer, d->proxy->loop, on_timer, c);
+	http2_timer_note_idle(c);
 	conn_limit_unsent(&d->conn, UNSENT_MAX);
 	downstream_change_state(d, DOWNSTREAM_HTTP2);
-	flush(c);
+	http2_connection_flush(c);
 	return true;
 }
 

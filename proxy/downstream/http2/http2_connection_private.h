@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by the files of an HTTP/2 connection: http2_connection.c (its life, reading and sending),
- * http2_connection_streams.c (events to exchanges, exchanges to messages),
- * http2_connection_timer.c (deadlines), http2_connection_held.c (what may be held).
+ * Shared by the files of an HTTP/2 connection: http2_connection.c (its life, reading),
+ * http2_connection_streams.c (events to exchanges, exchanges to messages), http2_connection_send.c,
+ * http2_connection_timer.c (deadlines), http2_connection_held.c (what may be held). Each calls only
+ * later ones.
  */
 #ifndef PROXY_DOWNSTREAM_HTTP2_HTTP2_CONNECTION_PRIVATE_H
 #define PROXY_DOWNSTREAM_HTTP2_HTTP2_CONNECTION_PRIVATE_H
 
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
-
-/* Time for the peer of a tunnel to end its side as well. */
-#define HTTP2_LINGER_MS 2000u
 
 struct http2_exchange {
 	struct deferred_free_entry deferred_free;
@@ -59,7 +57,7 @@ struct http2_connection {
 	uint64_t drain_ms;	   /* 0: not draining */
 };
 
-/* http2_connection.c */
+/* http2_connection_send.c */
 
 /* At the end of this iteration of the event loop, delivers events, sends, and closes a connection
  * that has ended. Frames of many streams thus share TLS records and system calls. */
@@ -68,12 +66,11 @@ void http2_connection_settle_later(struct http2_connection *c);
 /* Sends gathered bytes if they fill a TLS record: gathering more would not be cheaper. */
 void http2_connection_send_large(struct http2_connection *c);
 
+/* Sends what the codec has, and gathered bytes. */
+void http2_connection_flush(struct http2_connection *c);
+
 /* The codec reported that the connection has failed. */
 void http2_connection_fail(struct http2_connection *c);
-
-/* Sends GOAWAY with this error, then closes. */
-void http2_connection_end(struct http2_connection *c, enum http2_error code,
-			  enum metrics_http2_end reason, const struct err *e);
 
 /* http2_connection_streams.c */
 
@@ -92,8 +89,6 @@ void http2_streams_lose_all(struct http2_connection *c);
 /* Ends a stream early: with 408 before a response, else with a reset. */
 void http2_exchange_time_out(struct http2_exchange *x, const struct err *e);
 
-bool http2_exchange_waits_for_body(const struct http2_exchange *x);
-
 /* http2_connection_held.c */
 
 /* Updates the count after heads or unsent bytes have changed. */
@@ -104,17 +99,5 @@ bool http2_held_has_room(struct http2_connection *c, size_t head_bytes);
 
 /* Whether there are so many unsent bytes that exchanges have to stop sending. */
 bool http2_held_is_full(const struct http2_connection *c);
-
-/* http2_connection_timer.c */
-
-/* Checks all deadlines after at most delay_ms. */
-void http2_timer_look_within(struct http2_connection *c, uint64_t delay_ms);
-void http2_timer_init(struct http2_connection *c);
-
-/* Record what is waited for; idle: a request. */
-void http2_timer_note_idle(struct http2_connection *c);
-void http2_timer_note_body(struct http2_exchange *x);
-void http2_timer_note_sending(struct http2_exchange *x);
-void http2_timer_note_connection(struct http2_connection *c);
 
 #endif

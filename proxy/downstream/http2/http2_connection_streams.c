@@ -5,6 +5,7 @@
  */
 #include "base/spares.h"
 #include "proxy/downstream/http2/http2_connection_private.h"
+#include "proxy/downstream/http2/http2_connection_timer.h"
 #include "proxy/downstream/refusal.h"
 
 #define SPARES_MAX 64
@@ -36,13 +37,6 @@ exchange_is_blocked(const struct http2_exchange *x)
 
 	return conn_is_blocked(&c->downstream->conn) || http2_stream_waiting(&x->codec) > 0 ||
 	       http2_held_is_full(c);
-}
-
-bool
-http2_exchange_waits_for_body(const struct http2_exchange *x)
-{
-	return x->has_body && x->codec.wants_data && !x->codec.has_end && !x->awaits_100 &&
-	       !x->is_tunnel;
 }
 
 /* Little is read for a stream that could not send more. */

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deadlines of an HTTP/2 connection and of its streams, the same as those of HTTP/1.1 connections.
- * One timer checks all of them when the earliest may have passed.
+ * The same deadlines as those of HTTP/1.1 connections. Knows when they have passed;
+ * http2_connection.c acts on it.
  */
-#include "proxy/downstream/http2/http2_connection_private.h"
-
-#define REST_MS 250u /* without exchanges, after which memory is freed */
-
-/* A check of all deadlines: finds the time until the next one. */
-struct look {
-	uint64_t now_ms;
-	uint64_t next_ms;
-};
+#include "proxy/downstream/http2/http2_connection_timer.h"
 
 static uint64_t
 now_of(const struct http2_connection *c)
@@ -48,6 +40,13 @@ look_for(struct http2_connection *c, uint64_t timeout_ms, const struct rate *r,
 	uint64_t left_ms = rate_left_ms(r, &limit, now_of(c));
 
 	http2_timer_look_within(c, left_ms < timeout_ms ? left_ms : timeout_ms);
+}
+
+bool
+http2_exchange_waits_for_body(const struct http2_exchange *x)
+{
+	return x->has_body && x->codec.wants_data && !x->codec.has_end && !x->awaits_100 &&
+	       !x->is_tunnel;
 }
 
 void
@@ -125,9 +124,8 @@ http2_timer_note_connection(struct http2_connection *c)
 	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
 }
 
-/* Whether a time has passed; else includes it in the next check. */
-static bool
-has_passed(struct look *look, uint64_t since_ms, uint64_t timeout_ms)
+bool
+http2_timer_has_passed(struct http2_look *look, uint64_t since_ms, uint64_t timeout_ms)
 {
 	uint64_t passed_ms = look->now_ms - since_ms;
 
@@ -139,7 +137,7 @@ has_passed(struct look *look, uint64_t since_ms, uint64_t timeout_ms)
 }
 
 static bool
-is_too_slow(struct look *look, struct rate *r, struct rate_limit limit, uint64_t bytes)
+is_too_slow(struct http2_look *look, struct rate *r, struct rate_limit limit, uint64_t bytes)
 {
 	if (rate_is_too_slow(r, &limit, look->now_ms, bytes))
 		return true;
@@ -163,7 +161,7 @@ excuse(struct http2_exchange *x, uint64_t now_ms)
 }
 
 static const char *
-find_sending_lapse(struct http2_exchange *x, struct look *look)
+find_sending_lapse(struct http2_exchange *x, struct http2_look *look)
 {
 	const struct settings *settings = settings_of(x->connection);
 
@@ -173,7 +171,7 @@ find_sending_lapse(struct http2_exchange *x, struct look *look)
 		x->sent_bytes = x->codec.sent_bytes;
 		x->send_since_ms = look->now_ms;
 	}
-	if (has_passed(look, x->send_since_ms, settings->send_timeout_ms))
+	if (http2_timer_has_passed(look, x->send_since_ms, settings->send_timeout_ms))
 		return "timeout while sending the response";
 	return is_too_slow(look, &x->send_rate, limit_of(x->connection, settings->send_min_rate),
 			   x->codec.sent_bytes)
@@ -181,21 +179,20 @@ find_sending_lapse(struct http2_exchange *x, struct look *look)
 		       : NULL;
 }
 
-/* Returns why a stream has to end, or NULL. */
-static const char *
-find_stream_lapse(struct http2_exchange *x, struct look *look)
+const char *
+http2_timer_find_stream_lapse(struct http2_exchange *x, struct http2_look *look)
 {
 	struct http2_connection *c = x->connection;
 	const struct settings *settings = settings_of(c);
 
-	if (x->linger_ms != 0 && has_passed(look, x->linger_ms, HTTP2_LINGER_MS))
+	if (x->linger_ms != 0 && http2_timer_has_passed(look, x->linger_ms, HTTP2_LINGER_MS))
 		return "timeout while closing";
 	if (conn_is_blocked(&c->downstream->conn)) {
 		excuse(x, look->now_ms);
 		return NULL;
 	}
 	if (http2_exchange_waits_for_body(x)) {
-		if (has_passed(look, x->body_since_ms, settings->body_timeout_ms))
+		if (http2_timer_has_passed(look, x->body_since_ms, settings->body_timeout_ms))
 			return "timeout while reading the request body";
 		if (is_too_slow(look, &x->body_rate, limit_of(c, settings->body_min_rate),
 				x->codec.received_bytes))
@@ -216,18 +213,18 @@ carries_response(const struct http2_connection *c)
 }
 
 static const char *
-find_socket_lapse(struct http2_connection *c, struct look *look)
+find_socket_lapse(struct http2_connection *c, struct http2_look *look)
 {
 	struct downstream *d = c->downstream;
 	const struct settings *settings = settings_of(c);
 
 	if (c->blocked_since_ms == 0)
 		return NULL;
-	if (has_passed(look, c->blocked_since_ms, settings->send_timeout_ms)) {
+	if (http2_timer_has_passed(look, c->blocked_since_ms, settings->send_timeout_ms)) {
 		if (!downstream_has_taken_some(d))
 			return "timeout while sending";
 		c->blocked_since_ms = look->now_ms;
-		(void)has_passed(look, c->blocked_since_ms, settings->send_timeout_ms);
+		(void)http2_timer_has_passed(look, c->blocked_since_ms, settings->send_timeout_ms);
 	}
 	if (!is_too_slow(look, &d->send_rate, limit_of(c, settings->send_min_rate),
 			 downstream_count_taken(d)))
@@ -235,79 +232,22 @@ find_socket_lapse(struct http2_connection *c, struct look *look)
 	return carries_response(c) ? "responses are received more slowly than SEND_MIN_RATE" : NULL;
 }
 
-/* Returns why the connection has to end, or NULL. */
-static const char *
-find_lapse(struct http2_connection *c, struct look *look)
+const char *
+http2_timer_find_lapse(struct http2_connection *c, struct http2_look *look)
 {
 	const struct settings *settings = settings_of(c);
 
 	/* Browsers open connections in advance, and send the first bytes with the first request. */
 	if (!http2_has_settings(c->codec) && c->started_ms != 0 &&
-	    has_passed(look, c->started_ms, settings->head_timeout_ms))
+	    http2_timer_has_passed(look, c->started_ms, settings->head_timeout_ms))
 		return "timeout while waiting for SETTINGS";
 	if (c->block_since_ms != 0 &&
-	    has_passed(look, c->block_since_ms, settings->head_timeout_ms))
+	    http2_timer_has_passed(look, c->block_since_ms, settings->head_timeout_ms))
 		return "timeout while reading a request head";
 	if (LIST_EMPTY(&c->all) && c->drain_ms == 0 &&
-	    has_passed(look, c->idle_since_ms, settings->idle_timeout_ms))
+	    http2_timer_has_passed(look, c->idle_since_ms, settings->idle_timeout_ms))
 		return "idle timeout";
 	return find_socket_lapse(c, look);
-}
-
-static void
-end_lapsed_streams(struct http2_connection *c, struct look *look)
-{
-	struct http2_exchange *x;
-	struct http2_exchange *next;
-
-	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
-		struct err e = ERR_INIT;
-		const char *lapse = find_stream_lapse(x, look);
-
-		if (lapse == NULL)
-			continue;
-		err_set(&e, ERR_TIMEOUT, "%s", lapse);
-		http2_exchange_time_out(x, &e);
-	}
-}
-
-/* Sends the last GOAWAY if the peer has not responded to the notice in time. */
-static void
-finish_drain(struct http2_connection *c, struct look *look)
-{
-	if (c->drain_ms == 0 || !has_passed(look, c->drain_ms, DOWNSTREAM_LAST_REQUEST_MS))
-		return;
-	http2_begin_end(c->codec);
-	http2_connection_settle_later(c);
-}
-
-static void
-rest_when_idle(struct http2_connection *c, struct look *look)
-{
-	if (!LIST_EMPTY(&c->all) || c->is_at_rest || !has_passed(look, c->idle_since_ms, REST_MS))
-		return;
-	c->is_at_rest = true;
-	http2_rest(c->codec);
-}
-
-static void
-on_timer(void *arg)
-{
-	struct http2_connection *c = arg;
-	struct look look = {.now_ms = now_of(c), .next_ms = UINT64_MAX};
-	const char *lapse = find_lapse(c, &look);
-	struct err e = ERR_INIT;
-
-	if (lapse != NULL) {
-		err_set(&e, ERR_TIMEOUT, "%s", lapse);
-		http2_connection_end(c, HTTP2_NO_ERROR, METRICS_HTTP2_TIMEOUT, &e);
-		return;
-	}
-	end_lapsed_streams(c, &look);
-	finish_drain(c, &look);
-	rest_when_idle(c, &look);
-	if (look.next_ms != UINT64_MAX)
-		http2_timer_look_within(c, look.next_ms > 0 ? look.next_ms : 1);
 }
 
 void
@@ -316,12 +256,5 @@ http2_timer_note_idle(struct http2_connection *c)
 	uint64_t timeout_ms = settings_of(c)->idle_timeout_ms;
 
 	c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
-	http2_timer_look_within(c, timeout_ms < REST_MS ? timeout_ms : REST_MS);
-}
-
-void
-http2_timer_init(struct http2_connection *c)
-{
-	loop_timer_init(&c->timer, c->downstream->proxy->loop, on_timer, c);
-	http2_timer_note_idle(c);
+	http2_timer_look_within(c, timeout_ms < HTTP2_REST_MS ? timeout_ms : HTTP2_REST_MS);
 }
