@@ -91,6 +91,9 @@ inject_set_variable(struct inject *c, struct str name, struct str value)
 	if (there == NULL) {
 		there = node_append_map(c->doc, env);
 		node_set_str(c->doc, there, "name", name);
+	} else if (str_equal(node_text_at(there, "value"), value) &&
+		   node_get(there, "valueFrom") == NULL) {
+		return; /* the API server leaves out an empty value */
 	}
 	node_remove(there, "valueFrom");
 	node_set_str(c->doc, there, "value", value);

@@ -282,6 +282,26 @@ test_injecting_again_after_the_api_server(void **state)
 	doc_fini(d);
 }
 
+/* The API server leaves out fields of a variable that are empty. */
+static void
+test_an_empty_value_stays_left_out(void **state)
+{
+	struct inject_report report;
+	struct injected r;
+
+	(void)state;
+	run(&r, WITH("ide-env: A="));
+	struct node *ide = node_named(node_find(r.root, "spec.containers"), STR("ide"));
+	struct node *variable = node_named(node_get(ide, "env"), STR("A"));
+	assert_true(str_is_empty(node_text(node_get(variable, "value"))));
+	node_remove(variable, "value");
+	struct node *before = node_copy(&r.doc, r.root);
+	assert_true(inject_object(&operator_settings, &r.doc, r.root, &report));
+	assert_int_equal(report.problems.count, 0);
+	assert_true(node_equal(before, r.root));
+	doc_fini(&r.doc);
+}
+
 static void
 test_pod_template(void **state)
 {
@@ -359,6 +379,7 @@ main(void)
 		cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_injecting_again_changes_nothing),
 		cmocka_unit_test(test_injecting_again_after_the_api_server),
+		cmocka_unit_test(test_an_empty_value_stays_left_out),
 		cmocka_unit_test(test_workloads),
 		cmocka_unit_test(test_pod_template),
 		cmocka_unit_test(test_service),
