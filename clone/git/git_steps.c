@@ -28,7 +28,7 @@ mbedtls_x509_crt_parse_file(void *chain, const char *path)
 {
 	(void)chain;
 	(void)path;
-	return -1;
+	return 0;
 }
 
 enum clone_problem

@@ -70,9 +70,9 @@ bool git_steps_can_write_files(const struct transfer *t) MUST_CHECK;
 enum clone_problem git_steps_problem(int class, const char *message);
 
 /*
- * Takes the place of Mbed TLS's function, and reads nothing: libgit2 parses the system's
- * certificate authorities whenever it is initialized, for a TLS stream of its own. Nothing uses
- * that stream, as transport.h connects by libcurl; if anything did, it would trust no server.
+ * Takes the place of Mbed TLS's function, and adds no certificate to the chain: libgit2 parses the
+ * system's certificate authorities whenever it is initialized, for a TLS stream of its own. Nothing
+ * uses that stream, as transport.h connects by libcurl; if anything did, it would trust no server.
  */
 int mbedtls_x509_crt_parse_file(void *chain, const char *path)
 	__attribute__((visibility("default")));
