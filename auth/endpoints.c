@@ -184,7 +184,8 @@ reply_userinfo(struct auth *a, struct auth_session *s, struct auth_verdict *v)
 	json_write_str(&w, "userId", who.user_id);
 	verdict_reply_object(v, &w);
 	buf_fini(&json);
-	verdict_set_identity(v, s);
+	if (v->action == AUTH_REPLY)
+		verdict_set_identity(v, s);
 }
 
 struct auth_call *

@@ -255,8 +255,12 @@ test_methods(void **state)
 			assert_string_equal(world.verdict.allow, "GET, HEAD");
 		}
 	}
+	for (unsigned i = 0; i < AUTH_ENDPOINT_COUNT; i++) {
+		ask((enum auth_endpoint)i, "PUT", "/oauth2/x");
+		assert_problem(&world, AUTH_PROBLEM_METHOD, 405);
+		assert_non_null(world.verdict.allow);
+	}
 	ask(AUTH_ENDPOINT_SIGN_OUT, "PUT", "/oauth2/sign_out");
-	assert_problem(&world, AUTH_PROBLEM_METHOD, 405);
 	assert_string_equal(world.verdict.allow, "GET, HEAD, POST");
 }
 
