@@ -300,7 +300,7 @@ lint-layers:
 	@$(PYTHON) tests/lint/documents.py
 	@$(PYTHON) tests/lint/log_fields.py
 	@$(PYTHON) tests/lint/monitoring.py
-lint-circles: $(call archives,proxy)
+lint-circles: $(BUILD)/proxy/main.o $(call archives,proxy)
 	@$(PYTHON) tests/lint/circles.py $(BUILD)
 # No test runs the benchmarks: here they are imported.
 lint-bench: | $(BUILD)/packages
