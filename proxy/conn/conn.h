@@ -27,7 +27,7 @@ enum conn_state {
 /* Called from the event loop. Each may close and free the conn. */
 struct conn_ops {
 	void (*on_open)(void *arg);	/* connected, TLS handshake done; or NULL */
-	void (*on_readable)(void *arg); /* call conn_read; or NULL */
+	void (*on_readable)(void *arg); /* call conn_read; or NULL: never wanted */
 	void (*on_drained)(void *arg);	/* no longer blocked; or NULL */
 	void (*on_failed)(const struct err *e, void *arg);
 };

@@ -2,7 +2,8 @@
 /*
  * Functions between the files of an exchange. Each file calls only later ones of this list:
  * exchange.c; exchange_admit.c; exchange_upstream.c, exchange_ssh.c, log_stream.c and workspace.c;
- * exchange_tunnel.c; exchange_watch.c; response/; exchange_end.c and exchange_facts.c.
+ * exchange_tunnel.c; exchange_watch.c; response/; exchange_end.c and exchange_facts.c;
+ * response/response_coding.c.
  */
 #ifndef PROXY_EXCHANGE_EXCHANGE_PRIVATE_H
 #define PROXY_EXCHANGE_EXCHANGE_PRIVATE_H

@@ -434,6 +434,7 @@ free_ssh(struct exchange *x)
 	ssh_link_free(x->ssh->link);
 	loop_timer_fini(&x->ssh->timer);
 	free(x->ssh);
+	x->ssh = NULL;
 }
 
 static const struct exchange_part ssh_part = {

@@ -210,6 +210,7 @@ free_log(struct exchange *x)
 	log_reader_free(l->reader);
 	buf_fini(&l->out);
 	free(l);
+	x->log_stream = NULL;
 }
 
 static const struct exchange_part log_part = {

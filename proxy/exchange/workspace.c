@@ -134,6 +134,7 @@ free_events(struct exchange *x)
 	clone_watch_stop(&x->events->watch);
 	loop_timer_fini(&x->events->timer);
 	free(x->events);
+	x->events = NULL;
 }
 
 static const struct exchange_part events_part = {

@@ -36,7 +36,8 @@ struct ssh_server {
 	uint64_t uid;
 };
 
-/* Called from the event loop, never from within a call of this module. Each may free the link. */
+/* Called from the event loop, never from within a call of this module. Each may free the link. If
+ * on_answer always does, all but on_failed may be NULL after it. */
 struct ssh_link_handler {
 	void (*on_answer)(const struct ssh_answer *a, void *arg);
 	/* len is 1 to SSH_LINK_BYTES_MAX. SSH_LINK_HEADROOM bytes before data may be written. */
