@@ -9,8 +9,8 @@
 
 #include "auth/addresses.h"
 #include "auth/assertion.h"
+#include "auth/device/device_gate.h"
 #include "auth/device/device_login.h"
-#include "auth/device/device_token.h"
 #include "auth/endpoints.h"
 #include "auth/gate/bearer.h"
 #include "auth/gate/facts.h"

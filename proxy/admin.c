@@ -12,7 +12,7 @@
 #include "proxy/logs/log_files.h"
 #include "proxy/logs/log_reader.h"
 #include "proxy/metrics.h"
-#include "proxy/tunnel/ssh_probe.h"
+#include "proxy/ssh/ssh_probe.h"
 #include "proxy/upstream/ide_check.h"
 
 #define BODY_MAX_BYTES 1024

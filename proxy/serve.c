@@ -18,7 +18,7 @@
 #include "proxy/lifecycle.h"
 #include "proxy/proxy.h"
 #include "proxy/reload.h"
-#include "proxy/tunnel/ssh_probe.h"
+#include "proxy/ssh/ssh_probe.h"
 
 #define NAME_TIMEOUT_MS	 5000u
 #define NAME_INTERVAL_MS 30000u

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "auth/broker/broker_private.h"
-#include "auth/broker/broker_refresh.h"
+#include "auth/broker/wrapped_token.h"
 #include "base/clock.h"
 
 struct broker *
@@ -19,7 +19,7 @@ broker_new(const struct broker_options *options, struct err *e)
 	b->rate.max = options->relay->requests_max;
 	b->gitlab = gitlab_new(options->gitlab, options->redirect_uri, options->fetch, e);
 	if (b->gitlab == NULL ||
-	    !broker_refresh_keys(&b->refresh_keys, &options->relay->master_keys, e) ||
+	    !wrapped_token_keys(&b->refresh_keys, &options->relay->master_keys, e) ||
 	    !broker_reload_deny_list(b, e)) {
 		err_wrap(e, "broker");
 		broker_free(b);
@@ -44,7 +44,7 @@ broker_replace_keys(struct broker *b, const struct auth_keys *keys, struct err *
 {
 	struct cookie_box box;
 
-	if (!broker_refresh_keys(&box, keys, e))
+	if (!wrapped_token_keys(&box, keys, e))
 		return false;
 	cookie_box_fini(&b->refresh_keys);
 	b->refresh_keys = box;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "auth/broker/broker_private.h"
-#include "auth/broker/broker_refresh.h"
+#include "auth/broker/wrapped_token.h"
 #include "auth/gitlab/id_token.h"
 #include "base/clock.h"
 
@@ -175,13 +175,13 @@ wrap_refresh(const struct broker_call *c, const struct gitlab_tokens *t, struct 
 	     struct err *e)
 {
 	const struct secret *token = t->refresh != NULL ? t->refresh : c->refresh;
-	const struct broker_refresh refresh = {
+	const struct wrapped_token refresh = {
 		.user_id = c->user_id,
 		.login_ms = c->login_ms,
 		.token = secret_view(token),
 	};
 
-	return token == NULL || broker_refresh_wrap(&refresh, &c->broker->refresh_keys,
+	return token == NULL || wrapped_token_write(&refresh, &c->broker->refresh_keys,
 						    buf_view(&c->authority), out, e);
 }
 
@@ -247,14 +247,14 @@ on_revoked(struct gitlab_answer *answer, void *arg)
 static bool
 unwrap_refresh(struct broker_call *c, struct str token, struct broker_end *end)
 {
-	struct broker_refresh refresh = {.user_id = 0};
+	struct wrapped_token refresh = {.user_id = 0};
 	struct buf memory;
 	bool ok;
 
 	buf_init(&memory, COOKIE_TEXT_MAX);
 	end->result = BROKER_RESULT_GRANT_INVALID;
-	ok = broker_refresh_unwrap(&refresh, token, &c->broker->refresh_keys,
-				   buf_view(&c->authority), &memory);
+	ok = wrapped_token_read(&refresh, token, &c->broker->refresh_keys, buf_view(&c->authority),
+				&memory);
 	if (!ok) {
 		end->reason = "the refresh token is not this workspace's, or its key is gone";
 	} else if (clock_wall_ms() - refresh.login_ms > (int64_t)c->broker->relay->renew_max_ms) {

@@ -7,9 +7,9 @@
 #define AUTH_DEVICE_DEVICE_TOKEN_H
 
 #include "auth/auth_private.h"
-#include "auth/gate/gate.h"
 
-#define DEVICE_TOKEN_MAX 256u
+#define DEVICE_TOKEN_MAX   256u
+#define DEVICE_TOKEN_START "wsd1."
 
 bool device_token_seal(const struct auth *a, const struct auth_device_id *id, struct buf *out,
 		       struct err *e) MUST_CHECK;
@@ -17,9 +17,5 @@ bool device_token_seal(const struct auth *a, const struct auth_device_id *id, st
 /* Opens the token's text. False: not sealed by us. */
 bool device_token_open(const struct auth *a, struct str token,
 		       struct auth_device_id *id) MUST_CHECK;
-
-/* Allows a request that has a device's token in Authorization; otherwise works as gate_enter. */
-struct auth_call *device_gate_enter(struct auth *a, const struct gate *g,
-				    const struct auth_facts *facts, struct auth_verdict *v);
 
 #endif

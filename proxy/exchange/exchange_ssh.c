@@ -13,7 +13,7 @@
 #include "proxy/exchange/response/reply.h"
 #include "proxy/http/upgrade.h"
 #include "proxy/http/websocket.h"
-#include "proxy/tunnel/ssh_probe.h"
+#include "proxy/ssh/ssh_probe.h"
 
 #define PING_MS	     30000u
 #define PONG_MAX_MS  90000u

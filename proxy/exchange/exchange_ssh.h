@@ -2,7 +2,7 @@
 /*
  * The endpoint <prefix>/ssh: SSH for desktop IDEs and terminals, as raw bytes in the binary frames
  * of a WebSocket with the subprotocol SSH_SUBPROTOCOL. The other end is sshd in the IDE's
- * container, started by its helper (proxy/tunnel/ssh_link.h). Frame boundaries mean nothing; one
+ * container, started by its helper (proxy/ssh/ssh_link.h). Frame boundaries mean nothing; one
  * WebSocket carries one SSH connection.
  *
  * A request names the client's public key in Workspace-Ssh-Key; the response has the host key in

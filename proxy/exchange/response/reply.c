@@ -8,7 +8,7 @@
 #include "proxy/exchange/response/cors.h"
 #include "proxy/exchange/response/frame.h"
 #include "proxy/exchange/response/hsts.h"
-#include "proxy/tunnel/ssh_probe.h"
+#include "proxy/ssh/ssh_probe.h"
 
 #define REPLY_FIELDS  24u
 #define RETRY_AFTER_S 2

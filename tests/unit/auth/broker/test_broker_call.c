@@ -4,7 +4,7 @@
  * token is left over that nobody gets.
  */
 #include "auth/broker/broker_private.h"
-#include "auth/broker/broker_refresh.h"
+#include "auth/broker/wrapped_token.h"
 #include "tests/unit/auth/auth_support.h"
 #include "tests/unit/auth/broker/broker_support.h"
 
@@ -150,12 +150,12 @@ refresh(struct str token, struct str host)
 static void
 wrap(struct buf *out, uint64_t user_id)
 {
-	const struct broker_refresh r = {
+	const struct wrapped_token r = {
 		.user_id = user_id, .login_ms = clock_wall_ms(), .token = STR("canary-old")};
 	struct err e = ERR_INIT;
 
 	buf_init(out, COOKIE_TEXT_MAX);
-	assert_true(broker_refresh_wrap(&r, &broker->refresh_keys, STR(HOST), out, &e));
+	assert_true(wrapped_token_write(&r, &broker->refresh_keys, STR(HOST), out, &e));
 }
 
 static void
@@ -181,7 +181,7 @@ assert_revoked(void)
 static void
 test_a_code(void **state)
 {
-	struct broker_refresh read;
+	struct wrapped_token read;
 	struct buf opened;
 
 	(void)state;
@@ -201,8 +201,8 @@ test_a_code(void **state)
 	assert_int_equal(str_find(last.refresh, STR(TEST_REFRESH)), SIZE_MAX);
 
 	buf_init(&opened, COOKIE_TEXT_MAX);
-	assert_true(broker_refresh_unwrap(&read, last.refresh, &broker->refresh_keys, STR(HOST),
-					  &opened));
+	assert_true(
+		wrapped_token_read(&read, last.refresh, &broker->refresh_keys, STR(HOST), &opened));
 	assert_int_equal(read.user_id, 42);
 	assert_true(str_equal(read.token, STR(TEST_REFRESH)));
 	buf_fini(&opened);
@@ -211,7 +211,7 @@ test_a_code(void **state)
 static void
 test_a_renewal_keeps_user_and_login(void **state)
 {
-	struct broker_refresh read;
+	struct wrapped_token read;
 	struct buf token;
 	struct buf opened;
 	int64_t login_ms = clock_wall_ms();
@@ -224,8 +224,8 @@ test_a_renewal_keeps_user_and_login(void **state)
 	answer("/oauth/token", 200, ISSUED(NEW_REFRESH, ""));
 	assert_ended(BROKER_OK);
 	buf_init(&opened, COOKIE_TEXT_MAX);
-	assert_true(broker_refresh_unwrap(&read, last.refresh, &broker->refresh_keys, STR(HOST),
-					  &opened));
+	assert_true(
+		wrapped_token_read(&read, last.refresh, &broker->refresh_keys, STR(HOST), &opened));
 	assert_int_equal(read.user_id, 42);
 	assert_true(read.login_ms >= login_ms && read.login_ms < login_ms + 60000);
 	buf_fini(&opened);
@@ -235,7 +235,7 @@ test_a_renewal_keeps_user_and_login(void **state)
 static void
 test_the_old_token_stays_without_a_new_one(void **state)
 {
-	struct broker_refresh read;
+	struct wrapped_token read;
 	struct buf token;
 	struct buf opened;
 
@@ -245,8 +245,8 @@ test_the_old_token_stays_without_a_new_one(void **state)
 	answer("/oauth/token", 200, ISSUED("", ID(ID_OF_SASHA)));
 	assert_ended(BROKER_OK);
 	buf_init(&opened, COOKIE_TEXT_MAX);
-	assert_true(broker_refresh_unwrap(&read, last.refresh, &broker->refresh_keys, STR(HOST),
-					  &opened));
+	assert_true(
+		wrapped_token_read(&read, last.refresh, &broker->refresh_keys, STR(HOST), &opened));
 	assert_true(str_equal(read.token, STR("canary-old")));
 	buf_fini(&opened);
 	buf_fini(&token);

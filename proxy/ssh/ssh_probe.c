@@ -2,7 +2,7 @@
 /*
  * One probe at a time, each on a new connection.
  */
-#include "proxy/tunnel/ssh_probe.h"
+#include "proxy/ssh/ssh_probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /*
  * Wrapped refresh tokens: they open for their workspace only, and as long as their key is there.
  */
-#include "auth/broker/broker_refresh.h"
+#include "auth/broker/wrapped_token.h"
 
 #include <stdlib.h>
 
@@ -15,24 +15,24 @@ struct wrapping {
 	struct cookie_box box;
 	struct buf text;
 	struct buf memory;
-	struct broker_refresh read;
+	struct wrapped_token read;
 };
 
-static const struct broker_refresh sashas = {
+static const struct wrapped_token sashas = {
 	.user_id = 42, .login_ms = INT64_C(1800000000000), .token = {"refresh-token-1", 15}};
 
 static void
 wrap(struct wrapping *w)
 {
 	buf_clear(&w->text);
-	assert_true(broker_refresh_wrap(&sashas, &w->box, HOST, &w->text, NULL));
+	assert_true(wrapped_token_write(&sashas, &w->box, HOST, &w->text, NULL));
 }
 
 static bool
 opens(struct wrapping *w, struct str authority)
 {
 	buf_clear(&w->memory);
-	return broker_refresh_unwrap(&w->read, buf_view(&w->text), &w->box, authority, &w->memory);
+	return wrapped_token_read(&w->read, buf_view(&w->text), &w->box, authority, &w->memory);
 }
 
 static void
@@ -42,7 +42,7 @@ use_keys(struct wrapping *w, const char *fills)
 	auth_keys_fini(&w->masters);
 	for (; fills[w->masters.count] != '\0'; w->masters.count++)
 		w->masters.keys[w->masters.count] = master_key(fills[w->masters.count]);
-	assert_true(broker_refresh_keys(&w->box, &w->masters, NULL));
+	assert_true(wrapped_token_keys(&w->box, &w->masters, NULL));
 }
 
 static int
@@ -131,17 +131,17 @@ test_cookies_of_the_same_keys_are_no_tokens(void **state)
 static void
 test_too_long_a_token(void **state)
 {
-	static char bytes[BROKER_REFRESH_TOKEN_MAX + 1];
+	static char bytes[WRAPPED_TOKEN_MAX + 1];
 	struct wrapping *w = *state;
-	struct broker_refresh r = sashas;
+	struct wrapped_token r = sashas;
 	struct err e = ERR_INIT;
 
 	memset(bytes, 't', sizeof(bytes));
 	r.token = (struct str){bytes, sizeof(bytes)};
-	assert_false(broker_refresh_wrap(&r, &w->box, HOST, &w->text, &e));
+	assert_false(wrapped_token_write(&r, &w->box, HOST, &w->text, &e));
 	assert_int_equal(e.code, ERR_LIMIT);
 	r.token.len--;
-	assert_true(broker_refresh_wrap(&r, &w->box, HOST, &w->text, &e));
+	assert_true(wrapped_token_write(&r, &w->box, HOST, &w->text, &e));
 	assert_true(opens(w, HOST));
 }
 

@@ -2,22 +2,22 @@
 /*
  * Sealed by auth/cookie/cookie, whose associated data names the purpose, the workspace and the key.
  */
-#include "auth/broker/broker_refresh.h"
+#include "auth/broker/wrapped_token.h"
 
 #include "base/record.h"
 
-#define PLAIN_MAX (8 + 8 + 2 + BROKER_REFRESH_TOKEN_MAX)
+#define PLAIN_MAX (8 + 8 + 2 + WRAPPED_TOKEN_MAX)
 
 static const char purpose[] = "relay refresh token";
 
 bool
-broker_refresh_keys(struct cookie_box *box, const struct auth_keys *masters, struct err *e)
+wrapped_token_keys(struct cookie_box *box, const struct auth_keys *masters, struct err *e)
 {
 	return cookie_box_init(box, masters, STR("workspace-proxy relay refresh tokens 1"), e);
 }
 
 bool
-broker_refresh_wrap(const struct broker_refresh *r, const struct cookie_box *box,
+wrapped_token_write(const struct wrapped_token *r, const struct cookie_box *box,
 		    struct str authority, struct buf *out, struct err *e)
 {
 	const struct cookie_use use = {purpose, authority};
@@ -37,8 +37,8 @@ broker_refresh_wrap(const struct broker_refresh *r, const struct cookie_box *box
 }
 
 bool
-broker_refresh_unwrap(struct broker_refresh *r, struct str text, const struct cookie_box *box,
-		      struct str authority, struct buf *memory)
+wrapped_token_read(struct wrapped_token *r, struct str text, const struct cookie_box *box,
+		   struct str authority, struct buf *memory)
 {
 	const struct cookie_use use = {purpose, authority};
 	struct record_reader reader;
@@ -48,6 +48,6 @@ broker_refresh_unwrap(struct broker_refresh *r, struct str text, const struct co
 	reader = (struct record_reader){buf_view(memory), true};
 	r->user_id = record_read_number(&reader, 8);
 	r->login_ms = (int64_t)(record_read_number(&reader, 8) & INT64_MAX);
-	r->token = record_read_text(&reader, 2, BROKER_REFRESH_TOKEN_MAX);
+	r->token = record_read_text(&reader, 2, WRAPPED_TOKEN_MAX);
 	return reader.ok && reader.rest.len == 0;
 }

@@ -5,8 +5,8 @@
  * the answer comes from the settings, once sshd has sent its identification string. Parses nothing
  * else of SSH.
  */
-#ifndef PROXY_TUNNEL_SSH_LINK_H
-#define PROXY_TUNNEL_SSH_LINK_H
+#ifndef PROXY_SSH_SSH_LINK_H
+#define PROXY_SSH_SSH_LINK_H
 
 #include "base/net/address.h"
 #include "base/net/deferred_free.h"

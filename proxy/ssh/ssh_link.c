@@ -2,7 +2,7 @@
 /*
  * Collects the answer in a bounded buffer. Bytes after the answer in the same read belong to SSH.
  */
-#include "proxy/tunnel/ssh_link.h"
+#include "proxy/ssh/ssh_link.h"
 
 #include <libgen.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 /*
  * Probes workspace-ssh, or an sshd, at intervals, for /ready and the status page.
  */
-#ifndef PROXY_TUNNEL_SSH_PROBE_H
-#define PROXY_TUNNEL_SSH_PROBE_H
+#ifndef PROXY_SSH_SSH_PROBE_H
+#define PROXY_SSH_SSH_PROBE_H
 
-#include "proxy/tunnel/ssh_link.h"
+#include "proxy/ssh/ssh_link.h"
 
 struct ssh_probe;
 
