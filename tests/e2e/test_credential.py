@@ -6,7 +6,6 @@ import concurrent.futures
 import os
 import pathlib
 import pty
-import select
 import shlex
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ import pytest
 from clone import by_hand, settings_for
 from credential import TIMEOUT_S, Workspace, connect, contains, helper, parsed, read_all
 from proxy import StartFailed, binary, is_sanitized, run, wait_until
+from readable import readable
 
 
 @pytest.fixture(autouse=True)
@@ -222,7 +222,7 @@ def test_nobody_is_signed_in(sidecar, gitlab, workspace, path, tmp_path):
         os.execvpe("git", ["git", "-C", str(here), "ls-remote", gitlab.git_url(gitlab.project)], workspace.environment)
     output = b""
     try:
-        while select.select([terminal], [], [], TIMEOUT_S)[0] and (block := os.read(terminal, 4096)):
+        while readable([terminal], TIMEOUT_S) and (block := os.read(terminal, 4096)):
             output += block
     except OSError:  # the terminal is gone with its last process
         pass

@@ -5,7 +5,6 @@ H2SPEC is the path of h2spec's program; without it, there is none to test with. 
 knowledge, and every case of it passes but for those that docs/http2.md lists."""
 
 import os
-import select
 import socket
 import struct
 import subprocess
@@ -28,6 +27,7 @@ from h2_client import (
     frame,
 )
 from proxy import PATIENCE_S
+from readable import readable
 
 STAGE_SETTINGS = {"HTTP2": "on"}
 H2SPEC = os.environ.get("H2SPEC")
@@ -147,7 +147,7 @@ def gather(source, target):
     """What comes within GATHER_S is sent on together."""
     waiting = b""
     while True:
-        ready, _, _ = select.select([source], [], [], GATHER_S if waiting else None)
+        ready = readable([source], GATHER_S if waiting else None)
         received = source.recv(65536) if ready else b""
         waiting += received
         if waiting and not received:

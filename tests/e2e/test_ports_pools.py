@@ -2,11 +2,12 @@
 """Connections to the servers of ports are kept for the next requests, as many as there are descriptors for."""
 
 import contextlib
-import select
 import socket
 
 import pytest
 from ports import PortHost
+from proxy import wait_until
+from readable import readable
 
 FILES = 100  # that a page requests at once
 IDLE_MAX = 256  # connections of all ports together
@@ -77,8 +78,11 @@ def test_idle_connections_of_all_ports_are_bounded(proxy, gitlab, servers):
         for page in pages:
             page.connect()
         pages[0].load_again()
-        closed = select.select(pages[-1].connections, [], [], TIMEOUT_S)[0]
-        assert len(closed) == len(servers) * FILES - IDLE_MAX
+        more = len(servers) * FILES - IDLE_MAX
+        closed = wait_until(
+            lambda: len(ended := readable(pages[-1].connections, 0)) >= more and ended, what="the ends of connections"
+        )
+        assert len(closed) == more
         assert {connection.recv(1) for connection in closed} == {b""}
 
 

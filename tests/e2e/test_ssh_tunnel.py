@@ -3,7 +3,6 @@
 
 import hashlib
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 import ssh
 import websocket
 from proxy import PATIENCE_S, binary, is_sanitized, wait_until
+from readable import readable
 from ssh import KEY, OK, LyingHelper, admin, ask
 
 MUCH_MIB = int(os.environ.get("SSH_DATA_MIB", "100"))
@@ -61,7 +61,7 @@ def test_an_sshd_that_dies(proxy, container, token):
     assert raw.response.status == 101
     raw.send(websocket.frame(websocket.BINARY, bytes(1000), mask=True))
     peer = helper.connections[-1]
-    select.select([peer], [], [], PATIENCE_S)
+    assert readable([peer], PATIENCE_S)
     peer.close()  # with unread bytes: a reset
     opcode, payload, _ = raw.read_frame()
     assert opcode == websocket.CLOSE and websocket.close_code(payload) == 1011

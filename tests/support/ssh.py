@@ -4,7 +4,6 @@
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -15,6 +14,7 @@ import time
 
 import websocket
 from proxy import PATIENCE_S, SANITIZER, binary, environment_for, free_port
+from readable import readable
 
 SUBPROTOCOL = "ssh.workspace-proxy.v1"
 USER, UID = "coder", 23456
@@ -360,7 +360,7 @@ def read_until(stream, pattern, timeout=PATIENCE_S):
     seen, deadline = b"", time.monotonic() + timeout
     while not re.search(pattern, seen):
         assert time.monotonic() < deadline, seen
-        if select.select([stream], [], [], 1)[0]:
+        if readable([stream], 1):
             data = os.read(stream.fileno(), 65536)
             assert data, seen
             seen += data
