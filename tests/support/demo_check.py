@@ -42,7 +42,7 @@ class Check:
         path = os.path.join(self.demo.output, f"{self.shots:02d}-{name}.png")
         self.driver.save_screenshot(path)
 
-    def expect(self, what, condition, timeout_s=120):
+    def expect(self, what, condition, timeout_s=300):
         try:
             return chromium.wait(self.driver, condition, timeout_s, what)
         except Exception as e:
@@ -91,7 +91,6 @@ class Check:
         self.expect(
             "the IDE with the cloned files",
             lambda d: not d.find_elements(By.ID, "steps") and condition(d),
-            90,
         )
         self.require(
             self.driver.current_url.startswith(self.demo.origin), "the IDE is not at the workspace's address"
