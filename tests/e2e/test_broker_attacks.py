@@ -11,21 +11,12 @@ import pytest
 from broker import REDEEM, REFRESH, REVOKE, Asker
 from broker_fixtures import VERIFIER, asked, host_of, kiwi, new_code, redeem
 from broker_fixtures import rejected as rejected_ever
+from relay_fixtures import gitlab, relay
 
 
 @pytest.fixture(scope="module")
 def shared_relay(make_shared_relay):
     return make_shared_relay(broker=True, RELAY_REQUESTS_PER_WORKSPACE_MAX="60000")
-
-
-@pytest.fixture
-def relay(shared_relay, lend_relay):
-    return lend_relay(shared_relay)
-
-
-@pytest.fixture
-def gitlab(relay):
-    return relay.gitlab
 
 
 @pytest.fixture

@@ -13,24 +13,9 @@ import urllib.parse
 import proxy as proxy_module
 import pytest
 import relay as relay_module
+from relay_fixtures import gitlab, relay, shared_relay
 
 RELAY_COOKIE = relay_module.COOKIE_PREFIX
-
-
-@pytest.fixture(scope="module")
-def shared_relay(make_shared_relay):
-    return make_shared_relay()
-
-
-@pytest.fixture
-def relay(shared_relay, lend_relay):
-    return lend_relay(shared_relay)
-
-
-@pytest.fixture
-def gitlab(relay):
-    """That of relays that tests start, too."""
-    return relay.gitlab
 
 
 def query(url):

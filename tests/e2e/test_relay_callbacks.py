@@ -5,24 +5,10 @@ import urllib.parse
 
 import pytest
 import relay as relay_module
+from relay_fixtures import gitlab, relay, shared_relay
 from test_relay import assert_refused, at_gitlab, callback_of, query, zone
 
 SESSION = "__Host-workspace-proxy"
-
-
-@pytest.fixture(scope="module")
-def shared_relay(make_shared_relay):
-    return make_shared_relay()
-
-
-@pytest.fixture
-def relay(shared_relay, lend_relay):
-    return lend_relay(shared_relay)
-
-
-@pytest.fixture
-def gitlab(relay):
-    return relay.gitlab
 
 
 @pytest.fixture
