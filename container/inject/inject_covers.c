@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "base/ascii.h"
-
 #include "container/inject/inject_private.h"
 #include "container/inject/value/quantity.h"
 #include "container/inject/value/tolerance.h"

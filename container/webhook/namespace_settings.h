@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Settings of namespaces: the data of one ConfigMap in each namespace, read through the API server
- * and cached for a few seconds. How reviews apply it, and which settings there are, is
- * inject_defaults.h's.
+ * and cached for a few seconds. inject_apply_defaults knows which settings there are, and adds them
+ * to a pod.
  */
 #ifndef CONTAINER_WEBHOOK_NAMESPACE_SETTINGS_H
 #define CONTAINER_WEBHOOK_NAMESPACE_SETTINGS_H

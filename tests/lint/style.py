@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What no compiler and no formatter checks: file heads and guards, include order, banned calls and words,
-and sizes. Prints every violation, then how large files and functions are.
+files that comments name, and sizes. Prints every violation, then how large files and functions are.
 """
 
 import re
@@ -23,6 +23,8 @@ BANNED_CALLS = re.compile(
 )
 BANNED_WORDS = re.compile(r"\b(TODO|FIXME|XXX|HACK|WIP)\b")
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+FILE_NAME = re.compile(r"(?<![\w<./-])(?:\w+/)*(\w+\.[ch])\b")
 INCLUDE = re.compile(r'^#include ([<"])([^>"]+)[>"]$')
 FUNCTION_HEAD = re.compile(r"^([a-z_][a-z0-9_]*)\(")
 
@@ -83,6 +85,16 @@ def check_words(text):
             yield number, f"{match[1]}: finish it, or open an issue"
 
 
+def check_references(text, known):
+    """Comments name files of the tree, or headers that the file includes."""
+    known = known | {Path(m[2]).name for m in map(INCLUDE.match, text.splitlines()) if m}
+    for comment in COMMENT.finditer(text):
+        for match in FILE_NAME.finditer(comment[0]):
+            if match[1] not in known:
+                line = text.count("\n", 0, comment.start() + match.start()) + 1
+                yield line, f"there is no {match[0]}"
+
+
 def functions(lines):
     """Yields (name, first line, number of lines), by the shape that clang-format gives them."""
     name, start, opened = None, 0, False
@@ -138,11 +150,13 @@ def report(sizes):
 def main():
     root = Path(__file__).resolve().parents[2]
     problems, sizes = [], {}
+    sources = {f.name for folder in FOLDERS + ["tests"] for f in (root / folder).rglob("*.[ch]")}
     for folder in FOLDERS + ["tests/unit", "tests/fuzz", "tests/bench"]:
         for absolute in sorted((root / folder).rglob("*.[ch]")):
             path = absolute.relative_to(root)
             text = absolute.read_text()
-            problems += [f"{path}:{n}: {what}" for n, what in check_file(path, text)]
+            found = [*check_file(path, text), *check_references(text, sources)]
+            problems += [f"{path}:{n}: {what}" for n, what in found]
             lengths = [length for _, _, length in functions(text.splitlines())]
             sizes.setdefault(folder, []).append((text.count("\n"), lengths))
     for absolute in sorted((root / "tests").rglob("*.py")):

@@ -165,6 +165,7 @@ def test_style(tree):
         tree.plant(f"{room}/planted_pointer.c", pointer, "refers to another file")
         order = HEAD + '#include "base/err.h"\n#include <stdio.h>\n'
         tree.plant(f"{room}/planted_order.c", order, "includes: own header")
+        tree.plant(f"{room}/planted_name.h", HEAD + "/* How: x/gone.h. */\n", "planted_name.h:5: there is no x/gone.h")
         tree.plant(f"{room}/planted_word.h", HEAD + "/* FIX" + "ME: later */\n", "finish it")
         tree.plant(f"{room}/planted_long.c", HEAD + "int x;\n" * 500, "50[0-9] lines, at most")
         tree.plant(f"{room}/planted_function.c", HEAD + function, "planted has 8[0-9] lines, at most")

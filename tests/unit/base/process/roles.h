@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs code under the filter of each kind of process. After cmocka.h.
+ * Runs code under the filter of each kind of process. Included after cmocka.
  */
 #ifndef TESTS_UNIT_BASE_PROCESS_ROLES_H
 #define TESTS_UNIT_BASE_PROCESS_ROLES_H

@@ -50,7 +50,7 @@ holds(unsigned code, uint32_t a, uint32_t k)
 }
 
 /* Returns what the program returns. *constant: whether the kernel can determine it from the number
- * alone, as seccomp_is_const_allow in kernel/seccomp.c does. */
+ * alone, as the kernel's seccomp_is_const_allow does. */
 static uint32_t
 answer_to(const struct syscall_filter *f, const struct seccomp_data *data, bool *constant)
 {
