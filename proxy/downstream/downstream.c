@@ -265,13 +265,20 @@ downstream_accept(struct proxy *p, int fd, const struct address *peer, struct tl
 	conn_want_read(&d->conn, true);
 }
 
+/* Whether all of the last response was sent, and no request is being served. */
+static bool
+is_idle(const struct downstream *d)
+{
+	return !conn_is_blocked(&d->conn) &&
+	       (d->state == DOWNSTREAM_IDLE ||
+		(d->state == DOWNSTREAM_HTTP2 && http2_connection_is_idle(d->http2)));
+}
+
 static bool
 waits_without_user(const struct downstream *d)
 {
 	return !d->stream.has_user &&
-	       (d->state == DOWNSTREAM_HANDSHAKE || d->state == DOWNSTREAM_IDLE ||
-		d->state == DOWNSTREAM_HEAD ||
-		(d->state == DOWNSTREAM_HTTP2 && http2_connection_is_idle(d->http2))) &&
+	       (d->state == DOWNSTREAM_HANDSHAKE || d->state == DOWNSTREAM_HEAD || is_idle(d)) &&
 	       loop_now_ms(d->proxy->loop) - d->waits_since_ms >= CLOSABLE_AFTER_MS;
 }
 
@@ -318,7 +325,9 @@ downstream_drain_all(struct proxy *p)
 	struct downstream *next;
 
 	LIST_FOREACH_SAFE (d, &p->downstreams, entry, next) {
-		if (d->state == DOWNSTREAM_IDLE && !expects_request(d))
+		if (d->state == DOWNSTREAM_IDLE && conn_is_blocked(&d->conn))
+			downstream_close_when_sent(d);
+		else if (d->state == DOWNSTREAM_IDLE && !expects_request(d))
 			downstream_close(d);
 		else if (d->state == DOWNSTREAM_IDLE)
 			downstream_arm(d);
