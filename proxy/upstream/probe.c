@@ -44,6 +44,17 @@ probe_init(struct probe *p, struct loop *l, const struct address *addresses, siz
 	conn_init(&p->conn, l, &ops, p);
 }
 
+static void
+change(struct probe *p, bool is_ready)
+{
+	if (p->is_ready == is_ready)
+		return;
+	p->is_ready = is_ready;
+	p->changed_ms = loop_now_ms(p->conn.loop);
+	if (p->first_ready_ms == 0)
+		p->first_ready_ms = p->changed_ms;
+}
+
 void
 probe_restart(struct probe *p, size_t count)
 {
@@ -52,7 +63,7 @@ probe_restart(struct probe *p, size_t count)
 	p->current = 0;
 	p->tries_left = 0;
 	p->asked_at_ms = 0;
-	p->is_ready = false;
+	change(p, false);
 }
 
 void
@@ -87,17 +98,6 @@ probe_ask(struct probe *p)
 	conn_close(&p->conn);
 	p->tries_left = p->count;
 	try(p);
-}
-
-static void
-change(struct probe *p, bool is_ready)
-{
-	if (p->is_ready == is_ready)
-		return;
-	p->is_ready = is_ready;
-	p->changed_ms = loop_now_ms(p->conn.loop);
-	if (p->first_ready_ms == 0)
-		p->first_ready_ms = p->changed_ms;
 }
 
 /* If several connections to an address fail, only the first failure selects the next address. */

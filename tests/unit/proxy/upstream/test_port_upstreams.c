@@ -107,6 +107,29 @@ test_a_probe_finds_the_address_that_answers(void **state)
 	(void)close(fd);
 }
 
+/* How long a server has been away is measured from the moment at which its addresses changed. */
+static void
+test_new_addresses_are_not_ready_from_now_on(void **state)
+{
+	struct err e = ERR_INIT;
+	struct address address;
+	struct probe p;
+	uint64_t ready_ms;
+
+	(void)state;
+	assert_true(address_parse(&address, STR("127.0.0.1:1"), &e));
+	probe_init(&p, loop, &address, 1, NULL);
+	probe_note(&p, 0, true);
+	ready_ms = p.changed_ms;
+	loop_timer_start(&deadline, 5);
+	assert_true(loop_run(loop, &e));
+	probe_restart(&p, 1);
+	assert_false(p.is_ready);
+	assert_true(p.changed_ms > ready_ms);
+	assert_int_equal(p.changed_ms, loop_now_ms(loop));
+	probe_fini(&p);
+}
+
 static void
 tell(uint16_t port, bool is_ready, void *arg)
 {
@@ -155,6 +178,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_probe_finds_the_address_that_answers, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_new_addresses_are_not_ready_from_now_on, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_pools_are_bounded, setup, teardown),
 	};
