@@ -36,7 +36,7 @@ print_usage(FILE *out, int code)
 
 struct config {
 	struct buf text;
-	char program[CLIENT_PATH_MAX];
+	char program[CLIENT_WORD_MAX];
 	char identity[CLIENT_PATH_MAX];
 	char known_hosts[CLIENT_PATH_MAX];
 };
@@ -78,6 +78,7 @@ add_zone(struct config *c, struct str zone)
 static bool
 begin(struct config *c, struct err *e)
 {
+	*c = (struct config){.program = ""};
 	buf_init(&c->text, 1u << 20);
 	return client_program(c->program, e) && client_path("id_ed25519", c->identity, e) &&
 	       client_path("known_hosts", c->known_hosts, e);
@@ -94,8 +95,11 @@ read_zones(struct buf *zones, struct str more, struct err *e)
 
 	if (!client_path(ZONES_FILE, path, e))
 		return false;
-	if (!client_read(path, zones, NULL))
+	if (!client_read(path, zones, e)) {
+		if (e->code != ERR_NOT_FOUND)
+			return false;
 		buf_clear(zones);
+	}
 	rest = buf_view(zones);
 	while (rest.len > 0 && str_next(&rest, '\n', &line))
 		is_known |= str_equal(line, more);
@@ -118,8 +122,10 @@ write_locked(struct str zone, struct err *e)
 
 	buf_init(&zones, CLIENT_TEXT_MAX);
 	ok = begin(&c, e) && client_path(OUR_FILE, path, e) && read_zones(&zones, zone, e);
-	buf_addf(&c.text, "# Written by %s ssh-config.\n", client_name());
-	client_login_each(add_host, &c);
+	if (ok) {
+		buf_addf(&c.text, "# Written by %s ssh-config.\n", client_name());
+		client_login_each(add_host, &c);
+	}
 	rest = buf_view(&zones);
 	while (ok && rest.len > 0 && str_next(&rest, '\n', &line))
 		if (line.len > 0)

@@ -12,6 +12,7 @@
 
 #define CLIENT_HOST_MAX	  256u
 #define CLIENT_PATH_MAX	  1024u
+#define CLIENT_WORD_MAX	  (2 * CLIENT_PATH_MAX + 2) /* a quoted path, with each '%' twice */
 #define CLIENT_PREFIX_MAX 64u
 #define CLIENT_TEXT_MAX	  16384u /* of a file or an answer */
 #define CLIENT_TOKEN_MAX  1024u
@@ -30,8 +31,8 @@
 void client_program_set(const char *name, const char *argument);
 const char *client_name(void);
 
-/* Its path, for ssh's configuration. */
-bool client_program(char out[CLIENT_PATH_MAX], struct err *e) MUST_CHECK;
+/* Its path as a word of ssh's ProxyCommand, which a shell runs. */
+bool client_program(char out[CLIENT_WORD_MAX], struct err *e) MUST_CHECK;
 
 /* Prints "<name of the program>: <message>" to standard error; returns code. */
 int client_fail(const struct err *e, int code);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "ssh/client/client_private.h"
 
 static const char *program_name = "workspace-proxy";
@@ -68,17 +69,39 @@ find_program(char out[PATH_MAX])
 						     : find_in_path(program_argument, out);
 }
 
+/* In single quotes, which all shells have, if that is necessary. ssh replaces "%%" by '%'. */
+static void
+quote(const char *path, char out[CLIENT_WORD_MAX])
+{
+	bool is_plain = ascii_all_alnum_or(str_from(path), STR("/._-+,@:="));
+
+	if (!is_plain)
+		*out++ = '\'';
+	for (; *path != '\0'; path++) {
+		*out++ = *path;
+		if (*path == '%')
+			*out++ = '%';
+	}
+	if (!is_plain)
+		*out++ = '\'';
+	*out = '\0';
+}
+
 bool
-client_program(char out[CLIENT_PATH_MAX], struct err *e)
+client_program(char out[CLIENT_WORD_MAX], struct err *e)
 {
 	char path[PATH_MAX];
 
-	if (!find_program(path) || strlen(path) >= CLIENT_PATH_MAX)
+	if (!find_program(path))
 		return err_set(e, ERR_SYSTEM, "the path of this program is not known");
-	if (path[strcspn(path, "'\"\\%\n ")] != '\0')
-		return err_set(e, ERR_CONFIG,
-			       "%.200s: a path with spaces, quotes or '%%' can't be given to ssh",
+	if (strlen(path) >= CLIENT_PATH_MAX)
+		return err_set(e, ERR_LIMIT, "%.200s...: the path of this program is too long",
 			       path);
-	memcpy(out, path, strlen(path) + 1);
+	if (path[strcspn(path, "'\\\n")] != '\0')
+		return err_set(e, ERR_CONFIG,
+			       "%.200s: a program in a path with single quotes, backslashes or "
+			       "line breaks can't be given to ssh",
+			       path);
+	quote(path, out);
 	return true;
 }

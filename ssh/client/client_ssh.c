@@ -122,6 +122,16 @@ add_option(struct options *o, const char *name, const char *value)
 	add_item(o, text);
 }
 
+/* ssh splits the values of these options at spaces. */
+static void
+add_path_option(struct options *o, const char *name, const char *path)
+{
+	char quoted[CLIENT_PATH_MAX + 2];
+
+	(void)snprintf(quoted, sizeof(quoted), "\"%s\"", path);
+	add_option(o, name, quoted);
+}
+
 /* Asks for the user's name there, where no login has stored it; otherwise that would take as long
  * as connecting does. */
 static bool
@@ -157,22 +167,23 @@ set_options(struct options *o, const struct client_host *h, const struct client_
 	    struct err *e)
 {
 	char path[CLIENT_PATH_MAX];
-	char command[2 * CLIENT_PATH_MAX];
+	char program[CLIENT_WORD_MAX];
+	char command[CLIENT_WORD_MAX + CLIENT_HOST_MAX + 16];
 
 	add_item(o, "ssh");
-	if (!client_program(path, e))
+	if (!client_program(program, e))
 		return false;
-	(void)snprintf(command, sizeof(command), "%.1000s ssh --stdio %s", path, h->key);
+	(void)snprintf(command, sizeof(command), "%s ssh --stdio %s", program, h->key);
 	add_option(o, "ProxyCommand", command);
 	add_option(o, "User", l->user);
 	add_option(o, "HostKeyAlias", h->key);
 	if (!client_path("id_ed25519", path, e))
 		return false;
-	add_option(o, "IdentityFile", path);
+	add_path_option(o, "IdentityFile", path);
 	add_option(o, "IdentitiesOnly", "yes");
 	if (!client_path("known_hosts", path, e))
 		return false;
-	add_option(o, "UserKnownHostsFile", path);
+	add_path_option(o, "UserKnownHostsFile", path);
 	add_option(o, "StrictHostKeyChecking", "yes");
 	add_option(o, "UpdateHostKeys", "no");
 	add_option(o, "ServerAliveInterval", "30");

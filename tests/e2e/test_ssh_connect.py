@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -62,6 +63,30 @@ def test_the_cipher_is_the_cheapest_and_may_be_another(container, computer, prox
             assert result.returncode == 0 and b"server->client cipher: " + cipher in result.stderr, result.stderr
     config.write_text(f"Host {proxy.name}\n    Ciphers aes256-ctr\nHost *\n{config.read_text()}")
     assert b"server->client cipher: aes256-ctr" in computer.tool("ssh", "-v", proxy.name, "true").stderr
+
+
+def test_paths_with_spaces(container, make_computer, proxy, client, tmp_path):
+    """Of the program, which a shell starts for ssh, and of the home, whose files are in ssh's options."""
+    container.start()
+    folder = tmp_path / "100% $HOME (my apps)"
+    folder.mkdir()
+    computer = make_computer(proxy, "my laptop", shutil.copy(connect_binary(), folder))
+    computer.log_in(client)
+    computer.write_config()
+    for result in (computer.ssh("echo in"), computer.tool("ssh", proxy.name, "echo in")):
+        assert result.returncode == 0 and result.stdout == b"in\n", result.stderr
+
+
+def test_a_path_that_ssh_can_not_be_given(computer, certificates, tmp_path):
+    """Nothing is written, whether or not there are logins."""
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    computer.program = shutil.copy(connect_binary(), folder)
+    write_login(computer, "kiwi.example.com", certificates)
+    for words in [("ssh-config", "kiwi.example.com", "--write"), ("ssh", "kiwi.example.com")]:
+        result = computer.client(*words)
+        assert result.returncode in (1, 255) and b"single quotes" in result.stderr, result.stderr
+    assert not (computer.configuration / "ssh_config").exists()
 
 
 def test_both_programs_use_the_same_login(container, computer, make_computer, proxy, client):
