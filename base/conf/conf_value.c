@@ -109,7 +109,7 @@ parse_text(struct str text, const char **field, struct arena *a, struct err *e)
 		return err_set(e, ERR_CONFIG, "it contains control characters");
 	const char *copy = arena_dup(a, text);
 	if (copy == NULL)
-		return err_set(e, ERR_MEMORY, "too long");
+		return err_set(e, ERR_MEMORY, "out of memory");
 	*field = copy;
 	return true;
 }
@@ -128,7 +128,7 @@ parse_secret(struct str text, struct secret **field, struct err *e)
 	if (ascii_has_control(text))
 		return err_set(e, ERR_CONFIG, "it contains control characters or several lines");
 	*field = secret_from_str(text);
-	return *field != NULL || err_set(e, ERR_MEMORY, "too long");
+	return *field != NULL || err_set(e, ERR_MEMORY, "out of memory");
 }
 
 static bool

@@ -112,13 +112,15 @@ find_addresses(struct name_lookup *q, uint64_t deadline_ms, struct err *e)
 static struct addrinfo *
 resolve(const char *host, uint16_t port, uint64_t deadline_ms, struct err *e)
 {
-	struct name_lookup *q = calloc(1, sizeof(*q));
+	struct name_lookup *q;
 
-	if (q == NULL || strlen(host) >= sizeof(q->host)) {
-		free(q);
+	if (strlen(host) >= sizeof(q->host)) {
 		err_set(e, ERR_CONNECT, "%.100s: too long a name", host);
 		return NULL;
 	}
+	q = err_alloc(e, sizeof(*q), "out of memory");
+	if (q == NULL)
+		return NULL;
 	/* Names below localhost are this machine (RFC 6761 section 6.3), even if the resolver does
 	 * not know it. */
 	if (str_ends_with_nocase(str_from(host), STR(".localhost")))

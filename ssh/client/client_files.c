@@ -89,7 +89,7 @@ client_read(const char *path, struct buf *out, struct err *e)
 	close(fd);
 	if (n < 0)
 		return err_set_errno(e, errno, "%s", path);
-	return n == 0 || err_set(e, ERR_LIMIT, "%s: path too long", path);
+	return n == 0 || err_set(e, ERR_LIMIT, "%s: file too large", path);
 }
 
 bool
@@ -157,7 +157,7 @@ read_member(const struct flat_json *json, const char *name, char *out, size_t si
 	struct str value = flat_json_get(json, name);
 
 	if (value.len >= size)
-		return err_set(e, ERR_INPUT, "%s: path too long", name);
+		return err_set(e, ERR_INPUT, "%s: value too long", name);
 	if (value.len > 0)
 		memcpy(out, value.data, value.len);
 	out[value.len] = '\0';
@@ -219,27 +219,41 @@ client_login_write(const struct client_host *h, const struct client_login *l, st
 	return ok;
 }
 
+static bool
+set_ca_file(struct client_login *l, const char *value, struct err *e)
+{
+	char absolute[PATH_MAX];
+
+	if (realpath(value, absolute) == NULL)
+		return err_set_errno(e, errno, "%.200s", value);
+	if (strlen(absolute) >= sizeof(l->ca_file))
+		return err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
+	memcpy(l->ca_file, absolute, strlen(absolute) + 1);
+	return true;
+}
+
+static bool
+set_prefix(struct client_login *l, const char *value, struct err *e)
+{
+	if (!url_is_plain_path(str_from(value)) || strlen(value) >= sizeof(l->prefix))
+		return err_set(e, ERR_CONFIG,
+			       "--prefix: expected a path such as /oauth2 of at most %zu bytes",
+			       sizeof(l->prefix) - 1);
+	memcpy(l->prefix, value, strlen(value) + 1);
+	return true;
+}
+
 bool
 client_login_option(struct client_login *l, int argc, char **argv, int *at, struct err *e)
 {
 	const char *name = argv[*at];
-	const char *value = *at + 1 < argc ? argv[*at + 1] : NULL;
-	char absolute[PATH_MAX];
+	bool is_ca_file = strcmp(name, "--ca-file") == 0;
 
-	if (value != NULL && strcmp(name, "--ca-file") == 0) {
-		if (realpath(value, absolute) == NULL)
-			return err_set_errno(e, errno, "%.200s", value);
-		if (strlen(absolute) >= sizeof(l->ca_file))
-			return err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
-		memcpy(l->ca_file, absolute, strlen(absolute) + 1);
-	} else if (value != NULL && strcmp(name, "--prefix") == 0 &&
-		   url_is_plain_path(str_from(value)) && strlen(value) < sizeof(l->prefix)) {
-		memcpy(l->prefix, value, strlen(value) + 1);
-	} else {
+	if (!is_ca_file && strcmp(name, "--prefix") != 0)
 		return err_set(e, ERR_CONFIG, "%s: unexpected argument \"%.64s\"", argv[0], name);
-	}
-	++*at;
-	return true;
+	if (++*at == argc)
+		return err_set(e, ERR_CONFIG, "%s: a value is missing", name);
+	return is_ca_file ? set_ca_file(l, argv[*at], e) : set_prefix(l, argv[*at], e);
 }
 
 bool
@@ -308,7 +322,7 @@ find_identity(char key[SSH_KEY_TEXT_MAX + 1], struct err *e)
 	ok = client_read(public, &text, e);
 	if (ok) {
 		struct str line = str_take(buf_view(&text), str_find_byte(buf_view(&text), '\n'));
-		ok = ssh_key_parse(line, &parsed, e);
+		ok = ssh_key_parse(line, &parsed, e) || err_wrap(e, "%s", public);
 		if (ok)
 			(void)snprintf(key, SSH_KEY_TEXT_MAX + 1, "%.*s %.*s", STR_FMT(parsed.type),
 				       STR_FMT(parsed.base64));

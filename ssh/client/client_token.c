@@ -125,13 +125,12 @@ take_token(struct str text, const char *source, char token[CLIENT_TOKEN_MAX], st
 		value = str_take(value, value.len - 1);
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i] <= 0x20 || value.data[i] >= 0x7f)
-			return err_set(
-				e, ERR_CONFIG,
-				"%s does not print a token, but spaces or other invalid characters",
-				source);
+			return err_set(e, ERR_CONFIG,
+				       "%s: not a token: it contains spaces or invalid characters",
+				       source);
 	if (value.len == 0 || value.len >= CLIENT_TOKEN_MAX)
-		return err_set(e, ERR_CONFIG, "%s does not print a token of 1 to %u characters",
-			       source, CLIENT_TOKEN_MAX - 1);
+		return err_set(e, ERR_CONFIG, "%s: expected a token of 1 to %u characters", source,
+			       CLIENT_TOKEN_MAX - 1);
 	memcpy(token, value.data, value.len);
 	token[value.len] = '\0';
 	return true;
@@ -147,7 +146,7 @@ client_token_get(char token[CLIENT_TOKEN_MAX], struct err *e)
 	if (value != NULL)
 		return take_token(str_from(value), CLIENT_TOKEN_VARIABLE, token, e);
 	buf_init(&out, CLIENT_TOKEN_MAX);
-	ok = buf_reserve(&out, CLIENT_TOKEN_MAX) &&
+	ok = (buf_reserve(&out, CLIENT_TOKEN_MAX) || err_set(e, ERR_MEMORY, "out of memory")) &&
 	     run_command(variable(CLIENT_TOKEN_COMMAND_VARIABLE), &out, e) &&
 	     take_token(buf_view(&out), "the token command", token, e);
 	buf_wipe_fini(&out);

@@ -205,7 +205,7 @@ read_options(struct trusted *t, int argc, char **argv, struct err *e)
 		if (!client_login_option(&t->l, argc, argv, &i, e))
 			return false;
 	return strchr(t->l.ca_file, '\n') == NULL ||
-	       err_set(e, ERR_CONFIG, "--ca-file: the path is too long");
+	       err_set(e, ERR_CONFIG, "--ca-file: the path contains a line break");
 }
 
 int

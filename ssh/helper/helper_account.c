@@ -81,7 +81,10 @@ helper_account_find(struct helper_account *a, struct err *e)
 	    !copy(a->home, sizeof(a->home), entry->pw_dir) ||
 	    !copy(a->shell, sizeof(a->shell),
 		  entry->pw_shell[0] == '\0' ? "/bin/sh" : entry->pw_shell))
-		return err_set(e, ERR_CONFIG, "a path is too long in " PASSWD_FILE);
+		return err_set(e, ERR_CONFIG,
+			       "the user's home or shell in " PASSWD_FILE
+			       " is empty or longer than %u bytes",
+			       HELPER_PATH_MAX - 1);
 	a->gid = entry->pw_gid;
 	if (access(a->shell, X_OK) != 0)
 		return err_set(e, ERR_CONFIG, "the user's shell %.100s can't be executed",

@@ -58,9 +58,11 @@ def test_a_token_of_a_command(laptop, proxy, token):
     assert result.returncode == 255 and b"the token command failed" in result.stderr
     result = ssh(laptop, "--token-command", "yes", proxy.host)
     assert result.returncode == 255 and b"more than 1024 bytes" in result.stderr
-    for output in ["''", "'a b'", "'a\\r\\nHost: b'", "'\\303\\244'"]:
+    result = ssh(laptop, "--token-command", "true", proxy.host)
+    assert result.returncode == 255 and b"the token command: expected a token of 1 to 1023 characters" in result.stderr
+    for output in ["'a b'", "'a\\r\\nHost: b'", "'\\303\\244'"]:
         result = ssh(laptop, "--token-command", f"printf {output}", proxy.host)
-        assert result.returncode == 255 and b"the token command does not print a token" in result.stderr, output
+        assert result.returncode == 255 and b"the token command: not a token: it contains spaces" in result.stderr, output
 
 
 def test_it_goes_to_trusted_zones_only(laptop, proxy, token):

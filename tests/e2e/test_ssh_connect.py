@@ -331,6 +331,32 @@ def test_a_proxy_that_is_none(computer, certificates):
 def test_a_login_file_that_is_broken(computer, certificates):
     write_login(computer, "kiwi.example.com", certificates)
     path = computer.configuration / "hosts" / "kiwi.example.com.json"
-    path.write_text(path.read_text()[:-3])
-    result = computer.client("ssh", "--stdio", "kiwi.example.com")
-    assert result.returncode == 255 and b"log in again" in result.stderr and KEY.encode() not in result.stderr
+    good = path.read_text()
+    for text, sentence in [
+        (good[:-3], b"log in again"),
+        (good.replace("coder", "c" * 33), b"user: value too long"),
+        (good + " " * 16384, b"kiwi.example.com.json: file too large"),
+    ]:
+        path.write_text(text)
+        result = computer.client("ssh", "--stdio", "kiwi.example.com")
+        assert result.returncode == 255 and sentence in result.stderr and KEY.encode() not in result.stderr, result.stderr
+
+
+def test_options_with_wrong_values(computer, tmp_path):
+    file = tmp_path / "a\nb"
+    file.touch()
+    for words, sentence in [
+        (("login", "x.example", "--prefix", "oauth2"), b"--prefix: expected a path such as /oauth2"),
+        (("login", "x.example", "--prefix", "/" + "x" * 64), b"--prefix: expected a path"),
+        (("login", "x.example", "--prefix"), b"--prefix: a value is missing"),
+        (("trust", "ws.example.com", "--ca-file"), b"--ca-file: a value is missing"),
+        (("trust", "ws.example.com", "--ca-file", file), b"--ca-file: the path contains a line break"),
+        (("login", "x.example", "--nonsense"), b"unexpected argument"),
+    ]:
+        result = computer.client(*words)
+        assert result.returncode == 2 and sentence in result.stderr, result.stderr
+    variables = {**computer.environment, "WORKSPACE_PROXY_TOKEN": "a b"}
+    assert computer.client("trust", "ws.example.com").returncode == 0
+    command = [computer.program, "ssh", "ws.example.com"]
+    result = subprocess.run(command, env=variables, capture_output=True, timeout=PATIENCE_S)
+    assert result.returncode == 255 and b"WORKSPACE_PROXY_TOKEN: not a token: " in result.stderr, result.stderr
