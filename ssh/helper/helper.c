@@ -74,8 +74,13 @@ take_lock(const struct ssh_helper *h, struct err *e)
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return LOCK_TAKEN;
+	if (errno == EWOULDBLOCK) {
+		close(fd);
+		return LOCK_HELD;
+	}
+	err_set_errno(e, errno, "%s", path);
 	close(fd);
-	return LOCK_HELD;
+	return LOCK_FAILED;
 }
 
 /* Without a directory, connections are told why there is no SSH: a failure could end the container
