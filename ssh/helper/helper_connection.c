@@ -5,25 +5,37 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/process/fd.h"
 #include "ssh/helper/helper_private.h"
+
+static bool
+wait_readable(int fd, uint64_t deadline_ms)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	uint64_t now_ms;
+
+	while ((now_ms = clock_monotonic_ms()) < deadline_ms)
+		if (poll(&wait, 1, (int)(deadline_ms - now_ms)) > 0)
+			return true;
+	return false;
+}
 
 /* Byte by byte: what follows the line is for sshd. */
 static bool
 read_line(int fd, char line[SSH_MESSAGE_MAX], size_t *len)
 {
-	const struct timeval limit = {.tv_sec = HELPER_REQUEST_S};
+	uint64_t deadline_ms = clock_monotonic_ms() + HELPER_REQUEST_MS;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	for (*len = 0; *len < SSH_MESSAGE_MAX; ++*len) {
-		if (recv(fd, line + *len, 1, 0) != 1)
+		if (!wait_readable(fd, deadline_ms) || recv(fd, line + *len, 1, 0) != 1)
 			return false;
 		if (line[*len] == '\n')
 			break;
@@ -73,7 +85,6 @@ restore_signals(void)
 void
 helper_connection_run(const struct ssh_helper *h, int fd)
 {
-	const struct timeval no_limit = {.tv_sec = 0};
 	char line[SSH_MESSAGE_MAX];
 	char path[HELPER_PATH_MAX];
 	struct ssh_request request;
@@ -89,7 +100,6 @@ helper_connection_run(const struct ssh_helper *h, int fd)
 		_exit(1);
 	if (!send_answer(h, fd) || !request.is_connect || h->problem[0] != '\0')
 		_exit(0);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &no_limit, sizeof(no_limit));
 	restore_signals();
 	(void)umask(h->umask);
 	helper_sshd_exec(h, fd, path, &e);

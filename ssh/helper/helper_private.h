@@ -11,10 +11,10 @@
 #include "ssh/message.h"
 
 #define HELPER_PATH_MAX	   512u
-#define HELPER_CHILDREN	   512u /* connections at the same time; SSH_TUNNELS_MAX is the limit */
-#define HELPER_REQUEST_S   2	/* for the sidecar to send its request */
-#define HELPER_LOGIN_S	   20	/* for the client to log in; then its key is removed */
-#define HELPER_RUN_S	   10	/* for a program that is waited for */
+#define HELPER_CHILDREN	   512u	 /* connections at the same time; SSH_TUNNELS_MAX is the limit */
+#define HELPER_REQUEST_MS  2000u /* for the sidecar to send its request */
+#define HELPER_LOGIN_S	   20	 /* for the client to log in; then its key is removed */
+#define HELPER_RUN_S	   10	 /* for a program that is waited for */
 #define HELPER_LOG_MAX	   (1024 * 1024)
 #define HELPER_PUBLIC_KEY  "host_key.pub"
 #define HELPER_PRIVATE_KEY "host_key"

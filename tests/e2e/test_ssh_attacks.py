@@ -4,14 +4,17 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import ssl
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from proxy import PATIENCE_S, wait_until
+from readable import readable
 from ssh import KEY, ask
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -219,20 +222,40 @@ def test_a_directory_in_place_of_the_socket(make_proxy, gitlab, upstream, contai
 
 
 def test_more_connections_than_the_helper_takes(container):
-    """The one that is too many is told so. Meanwhile those that are held send something, since the helper ends whoever
-    is silent for two seconds, and a busy machine needs longer than that for all of them."""
+    """The one that is too many is told so. The processes of the others are stopped, since they would end after two
+    seconds, and a busy machine needs longer than that for all of them."""
     container.start()
+    stopped = set()
     with contextlib.ExitStack() as stack:
-        held = []
-        for _ in range(600):
+        stack.callback(lambda: [os.kill(pid, signal.SIGKILL) for pid in stopped])
+
+        def connect():
             one = stack.enter_context(socket.socket(socket.AF_UNIX))
             one.connect(container.socket)
-            held.append(one)
-            for other in held[:-1] if len(held) % 20 == 0 else []:
-                with contextlib.suppress(OSError):  # of those that were too many
-                    other.send(b" ")
+            return one
+
+        while len(stopped) < 512:
+            held = [connect() for _ in range(min(20, 512 - len(stopped)))]
+            wait_until(lambda: any(readable([one], 0) for one in held) or len(container.children()) >= len(stopped) + len(held))
+            for pid in set(container.children()) - stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.add(pid)
+        one = connect()
         one.settimeout(PATIENCE_S)
         assert one.recv(100) == b"problem too many SSH connections in the workspace\n"
+
+
+def test_a_request_that_comes_slowly(container):
+    """The time limit is for the request, not for each of its bytes."""
+    container.start()
+    deadline = time.monotonic() + PATIENCE_S
+    with socket.socket(socket.AF_UNIX) as one, contextlib.suppress(ConnectionError):
+        one.connect(container.socket)
+        while not readable([one], 0.5):
+            assert time.monotonic() < deadline
+            one.send(b"w")
+        assert one.recv(1) == b""
 
 
 def test_bytes_of_a_tunnel_are_counted_once(laptop):
