@@ -39,12 +39,34 @@ is_known_method(struct str method)
 	return false;
 }
 
-/* Whether the target is origin-form of visible ASCII without a fragment. */
-static bool
-is_target(struct str target)
+static size_t
+scheme_len(struct str target)
 {
-	return str_starts_with(target, STR("/")) && ascii_all_visible(target) &&
-	       str_find_byte(target, '#') == SIZE_MAX;
+	if (str_starts_with_nocase(target, STR("http://")))
+		return 7;
+	return str_starts_with_nocase(target, STR("https://")) ? 8 : 0;
+}
+
+/* Reads a target in origin-form or absolute-form (RFC 9112 section 3.2), of visible ASCII without
+ * a fragment. */
+static bool
+read_target(struct str target, struct service_head *h)
+{
+	size_t scheme = scheme_len(target);
+	struct str rest = str_skip(target, scheme);
+	size_t slash;
+
+	h->path = str_take(rest, str_find_byte(rest, '?'));
+	h->query = str_skip(rest, h->path.len + 1);
+	slash = str_find_byte(h->path, '/');
+	if (scheme > 0) {
+		if (h->path.len == 0 || slash == 0)
+			return false; /* no authority */
+		h->path = slash == SIZE_MAX ? STR("/") : str_skip(h->path, slash);
+	} else if (slash != 0) {
+		return false;
+	}
+	return ascii_all_visible(target) && str_find_byte(target, '#') == SIZE_MAX;
 }
 
 /* HTTP-version of RFC 9112 section 2.3. */
@@ -61,16 +83,12 @@ read_request_line(struct str line, struct service_head *h)
 	struct str target;
 
 	if (!str_next(&line, ' ', &h->method) || !str_next(&line, ' ', &target) ||
-	    !is_token(h->method) || !is_target(target))
+	    !is_token(h->method) || !read_target(target, h))
 		return 400;
 	if (!str_equal(line, STR("HTTP/1.1")) && !str_equal(line, STR("HTTP/1.0")))
 		return is_version(line) ? 505 : 400;
 	h->is_http10 = str_equal(line, STR("HTTP/1.0"));
-	if (!is_known_method(h->method))
-		return 501;
-	h->path = str_take(target, str_find_byte(target, '?'));
-	h->query = str_skip(target, h->path.len + 1);
-	return 0;
+	return is_known_method(h->method) ? 0 : 501;
 }
 
 /* Whether a field value has no control characters other than HTAB. */
@@ -96,8 +114,13 @@ has_close(struct str options)
 	return false;
 }
 
+struct field_counts {
+	unsigned hosts;
+	unsigned lengths;
+};
+
 static unsigned
-read_field(struct str line, struct service_head *h, bool *has_length)
+read_field(struct str line, struct service_head *h, struct field_counts *counts)
 {
 	struct str name;
 
@@ -110,19 +133,18 @@ read_field(struct str line, struct service_head *h, bool *has_length)
 		h->expects_continue = str_equal_nocase(line, STR("100-continue"));
 	if (str_equal_nocase(name, STR("Connection")))
 		h->wants_close = h->wants_close || has_close(line);
+	if (str_equal_nocase(name, STR("Host")))
+		return counts->hosts++ > 0 ? 400 : 0;
 	if (!str_equal_nocase(name, STR("Content-Length")))
 		return 0;
-	if (*has_length || !str_to_u64(line, 0, INT64_MAX, &h->body_len))
-		return 400;
-	*has_length = true;
-	return 0;
+	return counts->lengths++ > 0 || !str_to_u64(line, 0, INT64_MAX, &h->body_len) ? 400 : 0;
 }
 
 unsigned
 service_head_read(struct str head, struct service_head *h)
 {
+	struct field_counts counts = {.hosts = 0};
 	struct str line;
-	bool has_length = false;
 	unsigned status;
 
 	*h = (struct service_head){.body_len = 0};
@@ -133,10 +155,10 @@ service_head_read(struct str head, struct service_head *h)
 		if (!next_line(&head, &line))
 			return 400;
 		if (line.len == 0)
-			return head.len == 0 ? 0 : 400;
+			return head.len == 0 && (counts.hosts == 1 || h->is_http10) ? 0 : 400;
 		if (fields == SERVICE_HEAD_MAX_FIELDS)
 			return 431;
-		status = read_field(line, h, &has_length);
+		status = read_field(line, h, &counts);
 	}
 	return status;
 }

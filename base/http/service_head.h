@@ -2,8 +2,10 @@
 /*
  * Reads and checks the head of a request to base/http/service.
  *
- * Input: bytes; output: the parsed head or an error status. No sockets. Chunked bodies, unknown
- * methods and anything that RFC 9112 does not allow are rejected here.
+ * Input: bytes; output: the parsed head or an error status. No sockets. Chunked bodies and
+ * unknown methods are rejected here, as are heads that RFC 9112 does not allow. One Host field is
+ * required (HTTP/1.0: at most one); its value and the authority of a target are not used, because
+ * the service is the same for all names.
  */
 #ifndef BASE_HTTP_SERVICE_HEAD_H
 #define BASE_HTTP_SERVICE_HEAD_H

@@ -182,13 +182,14 @@ test_refused(void **state)
 	struct fixture *f = *state;
 
 	assert_status(ask(f, "nonsense\r\n\r\n"), 400);
-	assert_status(ask(f, "GET /ping HTTP/1.1\r\nA : b\r\n\r\n"), 400);
+	assert_status(ask(f, "GET /ping HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n"), 400);
 	assert_status(ask(f, "BREW /ping HTTP/1.1\r\nHost: x\r\n\r\n"), 501);
 	assert_status(ask(f, "GET /ping HTTP/3.0\r\nHost: x\r\n\r\n"), 505);
-	assert_status(ask(f, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+	assert_status(ask(f, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 			     "5\r\nhello\r\n0\r\n\r\n"),
 		      501);
-	assert_status(ask(f, "GET /ping HTTP/1.1\r\n\r\nGET /ping HTTP/1.1\r\n\r\n"), 400);
+	assert_status(ask(f, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\n\r\n"),
+		      400);
 	assert_int_equal(f->handled, 0);
 	assert_status(ask(f, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
 }
