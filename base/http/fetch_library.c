@@ -137,9 +137,10 @@ fetch_read_url(const char *url, char **host, unsigned *port)
 	return ok;
 }
 
-/* Whether libcurl's message names another host that it could not connect to: that of the proxy. */
+/* Whether libcurl's message names another host that it could not connect to: that of the proxy. In
+ * the message, IPv6 addresses have no brackets. */
 static bool
-names_other_host(const char *problem, const char *host)
+names_other_host(const char *problem, struct str host)
 {
 	struct str rest = str_from(problem);
 	struct str intro = STR("Failed to connect to ");
@@ -149,7 +150,9 @@ names_other_host(const char *problem, const char *host)
 		return false;
 	rest = str_skip(rest, intro.len);
 	name = str_take(rest, str_find_byte(rest, ' '));
-	return !str_equal_nocase(name, str_from(host));
+	if (str_starts_with(host, STR("[")))
+		host = str_take(str_skip(host, 1), host.len - 2);
+	return !str_equal_nocase(name, host);
 }
 
 static const char *
@@ -184,7 +187,7 @@ fetch_is_proxy_error(const struct fetch_outcome *o, struct err *e)
 	else if (code != CURLE_OK && status >= 300)
 		(void)err_set(e, ERR_PROXY, "outgoing proxy: %s refused with status %ld%s", o->host,
 			      status, explain_status(status));
-	else if (code == CURLE_COULDNT_CONNECT && names_other_host(o->problem, o->host))
+	else if (code == CURLE_COULDNT_CONNECT && names_other_host(o->problem, str_from(o->host)))
 		(void)err_set(e, ERR_PROXY, "outgoing proxy: connect: %s",
 			      errno_value == 0 ? curl_easy_strerror(code)
 					       : strerror((int)errno_value));

@@ -5,6 +5,7 @@
  * meet each other are in test_fetch_calls.c.
  */
 #include "base/clock.h"
+#include "base/process/fd.h"
 #include "tests/unit/base/http/fetch_support.h"
 
 static void
@@ -183,6 +184,25 @@ test_nobody_listens(void **state)
 		     "missing.test: the name can't be resolved");
 }
 
+/* libcurl's message has the address without brackets. */
+static void
+test_nobody_listens_at_an_ipv6_address(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0) {
+		fd_close(fd);
+		skip();
+	}
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	assert_fails(f, url_of("http", "[::1]", ntohs(in.sin6_port), "/"), ERR_CONNECT,
+		     "[::1]: connect: Connection refused");
+	close(fd);
+}
+
 /* Errors of the outgoing proxy are not attributed to the host. */
 static void
 test_proxies_of_the_environment(void **state)
@@ -287,6 +307,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_total_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stall_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_listens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nobody_listens_at_an_ipv6_address, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_proxies_of_the_environment, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connect_timeout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_certificates, setup, teardown),
