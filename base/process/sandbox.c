@@ -88,12 +88,14 @@ static bool
 add_directory_of(struct confine_rules *rules, const char *path, struct arena *a)
 {
 	const char *end = strrchr(path, '/');
+	const char *permitted;
 
-	if (end == NULL || end == path)
+	if (end == NULL)
 		return true;
-	const char *directory = arena_dup(a, (struct str){path, (size_t)(end - path)});
-	confine_add(rules, directory, CONFINE_READ);
-	return directory != NULL;
+	permitted = end == path ? arena_dup(a, str_from(path))
+				: arena_dup(a, (struct str){path, (size_t)(end - path)});
+	confine_add(rules, permitted, CONFINE_READ);
+	return permitted != NULL;
 }
 
 bool

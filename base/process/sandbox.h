@@ -31,8 +31,9 @@ void sandbox_add_own_program(struct confine_rules *rules);
 
 /*
  * Permits a configured file and its directory, because updates replace the file by renaming. If the
- * path contains links, also the directory that the file is really in. Does nothing for NULL. Paths
- * are copied into the arena.
+ * path contains links, also the directory that the file is really in. In the root directory, only
+ * the file that is there now: one that replaces it can't be read. Does nothing for NULL. Paths are
+ * copied into the arena.
  */
 struct arena;
 bool sandbox_add_file(struct confine_rules *rules, const char *path, struct arena *a) MUST_CHECK;
