@@ -173,7 +173,7 @@ read_all(int fd, struct buf *out, struct err *e)
 	while (ok && (got = read(fd, block, sizeof(block))) != 0) {
 		if (got > 0)
 			ok = buf_add(out, block, (size_t)got) ||
-			     err_set(e, ERR_CONFIG, "it is larger than %d bytes", VALUE_MAX_BYTES);
+			     err_set(e, ERR_CONFIG, "it is larger than %zu bytes", out->max);
 		else if (errno != EINTR)
 			ok = err_set(e, ERR_CONFIG, "%s", strerror(errno));
 	}

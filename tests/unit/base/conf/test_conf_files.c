@@ -53,6 +53,26 @@ test_files(void **state)
 	free(big);
 }
 
+/* The limit is that of the buffer. */
+static void
+test_long_texts(void **state)
+{
+	struct err e = ERR_INIT;
+	struct buf text;
+	char path[32];
+
+	(void)state;
+	make_file(path, "12345", 5);
+	buf_init(&text, 5);
+	assert_true(conf_read_text(path, &text, &e));
+	buf_fini(&text);
+	buf_init(&text, 4);
+	assert_false(conf_read_text(path, &text, &e));
+	assert_string_equal(e.text, "it is larger than 4 bytes");
+	buf_fini(&text);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void
 test_unreadable_files(void **state)
 {
@@ -109,6 +129,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+		cmocka_unit_test(test_long_texts),
 		cmocka_unit_test_setup_teardown(test_unreadable_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_forms, setup, teardown),
 		cmocka_unit_test(test_where_a_value_comes_from),
