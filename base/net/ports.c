@@ -40,16 +40,18 @@ bool
 ports_parse(struct ports *p, struct str text, struct err *e)
 {
 	struct str rest = text;
+	size_t count = p->count;
 	struct str part;
 
 	while (str_next(&rest, ',', &part)) {
-		if (p->count == PORTS_RANGES_MAX)
+		if (count == PORTS_RANGES_MAX)
 			return err_set(e, ERR_CONFIG, "more than %d ports and ranges",
 				       PORTS_RANGES_MAX);
-		if (!parse_range(&p->ranges[p->count], str_trim(part), e))
-			return err_wrap(e, "part %zu", p->count + 1);
-		p->count++;
+		if (!parse_range(&p->ranges[count], str_trim(part), e))
+			return err_wrap(e, "part %zu", count + 1);
+		count++;
 	}
+	p->count = count;
 	return true;
 }
 

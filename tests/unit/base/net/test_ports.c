@@ -80,6 +80,7 @@ test_bad_lists(void **state)
 
 		assert_false(ports_parse(&p, str_from(cases[i]), &e));
 		assert_int_equal(e.code, ERR_CONFIG);
+		assert_int_equal(p.count, 0);
 	}
 }
 
@@ -95,6 +96,7 @@ test_too_many(void **state)
 	for (unsigned i = 0; i <= PORTS_RANGES_MAX; i++)
 		buf_addf(&text, i == 0 ? "%u" : ",%u", 1000 + i);
 	assert_false(ports_parse(&p, buf_view(&text), &e));
+	assert_int_equal(p.count, 0);
 	buf_fini(&text);
 }
 
