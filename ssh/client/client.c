@@ -19,8 +19,10 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{"login", ssh_client_login, "HOST             let this computer connect to a workspace"},
-	{"logout", ssh_client_logout, "HOST            no longer"},
+	{"login", ssh_client_login,
+	 "HOST             allow this computer to connect to a workspace"},
+	{"logout", ssh_client_logout,
+	 "HOST            remove this computer's access to a workspace"},
 	{"ssh", ssh_client_ssh, "HOST               open a shell in a workspace"},
 	{"ssh-config", ssh_client_config,
 	 "HOST|ZONE   configure ssh, and so VS Code and others, for workspaces"},
