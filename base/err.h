@@ -23,7 +23,7 @@ enum err_code {
 	ERR_INPUT,     /* a client sent something malformed */
 	ERR_LIMIT,     /* a client sent more than a limit allows */
 	ERR_TIMEOUT,   /* a peer did not answer in time */
-	ERR_CONNECT,   /* a peer can't be resolved, connected to, or closed on us */
+	ERR_CONNECT,   /* a peer can't be resolved or connected to, or it closed the connection */
 	ERR_PROXY,     /* the outgoing proxy (https_proxy) fails, not the peer behind it */
 	ERR_TLS,       /* handshake or certificate verification failed */
 	ERR_PROTOCOL,  /* a peer's answer breaks its contract */

@@ -4,8 +4,8 @@
  * same rows.
  *
  * Each module keeps its counters in a plain struct of integers, where a label is an index by an
- *enum, and a static const table names the fields. An observation is one increment, nothing is
- *allocated, and what was never counted is 0. One thread, no globals.
+ * enum, and a static const table names the fields. An observation is one increment, nothing is
+ * allocated, and what was never counted is 0. One thread, no globals.
  *
  *	struct door_metrics { uint64_t opened[DOOR_SIDES][DOOR_OUTCOMES]; };
  *	m->opened[DOOR_LEFT][DOOR_STUCK]++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Token buckets that hold what comes back in one minute, each kept as the time (monotonic) at which
- * it is full again; 0 is a full bucket. A charge moves that time by what one token takes to come
- * back, and has to wait where it would lie further ahead than the bucket's size.
+ * it is full again; 0 is a full bucket. A charge moves that time later by one token's refill
+ * time; it must wait if the time would then be more than a full bucket ahead of now.
  */
 #ifndef BASE_TOKEN_BUCKET_H
 #define BASE_TOKEN_BUCKET_H

@@ -39,8 +39,8 @@ bool ssh_answer_write(const struct ssh_answer *a, struct buf *out) MUST_CHECK;
 bool ssh_request_parse(struct str line, struct ssh_request *r, struct err *e) MUST_CHECK;
 bool ssh_answer_parse(struct str line, struct ssh_answer *a, struct err *e) MUST_CHECK;
 
-/* Whether this is a user name that may stand in a message: 1 to SSH_USER_MAX letters, digits, '.',
- * '_' and '-', the first of them no '-'. */
+/* Whether this is a valid user name for a message: 1 to SSH_USER_MAX letters, digits, '.', '_' and
+ * '-', the first of them no '-'. */
 bool ssh_user_is_valid(struct str user);
 
 /* Printable ASCII, at most SSH_SENTENCE_MAX bytes; also none. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cryptographic primitives of the program. Besides crypto_p256, the only module that includes
- * libcrypto. Failures of the library itself (no entropy, no memory) are fatal for the call and
- * reported, never ignored.
+ * The cryptographic primitives of the program. Missing entropy or a failed digest aborts the
+ * process; other failures are reported.
  */
 #ifndef BASE_CRYPTO_CRYPTO_H
 #define BASE_CRYPTO_CRYPTO_H

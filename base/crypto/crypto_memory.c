@@ -12,8 +12,9 @@
 
 #include "base/wipe.h"
 
-/* The default limit of locked memory on all systems; a power of two. A P-256 key takes about 100
- * bytes, an RSA key of 4096 bits three KiB. A key that does not fit is refused. */
+/* A power of two. The default RLIMIT_MEMLOCK before Linux 5.16; where that limit applies, nothing
+ * is left to lock other secrets. A P-256 key takes about 100 bytes, an RSA key of 4096 bits three
+ * KiB. A key that does not fit is refused. */
 #define HEAP_BYTES  65536u
 #define LEAST_BYTES 32
 

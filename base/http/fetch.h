@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asynchronous, bounded HTTP(S) client on the event loop; the only module that includes libcurl.
+ * Asynchronous, bounded HTTP(S) client on the event loop.
  *
  * Every call has a connection, a stall and a total deadline and a maximum for the body. Proxies of
  * the environment (HTTPS_PROXY, NO_PROXY) are used as curl does. Certificates and host names are
- * always verified. Redirects are never followed. Only method, origin and path of a request are
- * logged. Name resolution runs in libcurl's own thread.
+ * always verified. Redirects are never followed. Of a request, only the host is logged. Name
+ * resolution runs in libcurl's own thread.
  */
 #ifndef BASE_HTTP_FETCH_H
 #define BASE_HTTP_FETCH_H

@@ -32,7 +32,7 @@ struct fetch_stream_request {
 	const char *content_type;
 	const char *git_protocol; /* Git-Protocol header (gitprotocol-http); NULL: none */
 	struct str body;
-	const char *user; /* Basic credentials, together with user; NULL: none */
+	const char *user; /* Basic credentials, together with password; NULL: none */
 	const struct secret *password;
 	const struct secret *bearer; /* Bearer token (RFC 6750); NULL: none */
 	const char *authorization;   /* value of Authorization, instead of user and bearer */

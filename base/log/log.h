@@ -5,7 +5,7 @@
  *	log_info(&conn->log, "request done", log_int("status", 200), log_str("path", path));
  *
  * Values are bounded (LOG_VALUE_MAX) and escaped, so that one event is always one line. There is no
- * field type for secrets. The sink is the one mutable global of the program.
+ * field type for secrets. The log's state is global.
  */
 #ifndef BASE_LOG_LOG_H
 #define BASE_LOG_LOG_H

@@ -17,7 +17,7 @@ struct log_line {
 	bool is_full;
 	enum log_format format;
 	int64_t time_ms;
-	/* In JSON: where the escaped message begins and ends, and the end of the fields. */
+	/* In JSON: where the escaped message begins and ends, and where the fields begin. */
 	const char *message;
 	const char *message_end;
 	const char *fields; /* NULL in text */

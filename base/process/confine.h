@@ -41,9 +41,9 @@ struct confine_rules {
 void confine_add(struct confine_rules *rules, const char *path, unsigned access);
 
 /*
- * Restricts the process for good to what the rules permit, and to all access that is not in
- * restricted. Skips missing paths. Call it before the first thread starts. False: not supported or
- * not permitted, and nothing changed.
+ * Permanently denies the kinds of access in `restricted`, except where a rule permits them; other
+ * access is unchanged. Skips missing paths. Call it before the first thread starts. False: not
+ * supported or not permitted, and nothing is restricted; no_new_privs may have been set.
  */
 bool confine_process(const struct confine_rules *rules, unsigned restricted,
 		     struct err *e) MUST_CHECK;

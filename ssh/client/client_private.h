@@ -69,8 +69,8 @@ bool client_home_path(const char *name, char out[CLIENT_PATH_MAX], struct err *e
 bool client_read(const char *path, struct buf *out, struct err *e) MUST_CHECK;
 bool client_write(const char *path, struct str text, struct err *e) MUST_CHECK;
 
-/* Held while a file is changed that others change as well, until fd_close(*fd), also where this
- * fails; ERR_TIMEOUT after ten seconds. Not recursive. */
+/* Locks the client's files against other processes. Call fd_close(*fd) to unlock, also on failure;
+ * ERR_TIMEOUT after ten seconds. Not recursive. */
 bool client_lock(int *fd, struct err *e) MUST_CHECK;
 
 bool client_login_read(const struct client_host *h, struct client_login *l,

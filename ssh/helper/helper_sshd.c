@@ -199,7 +199,7 @@ open_log(const struct ssh_helper *h)
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	/* One that can't be cut is not filled further. */
+	/* If it can't be truncated, nothing more is logged. */
 	if (fd >= 0 &&
 	    (fstat(fd, &st) != 0 || (st.st_size > HELPER_LOG_MAX && ftruncate(fd, 0) != 0))) {
 		close(fd);

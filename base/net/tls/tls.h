@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS 1.2 and 1.3 for connections to clients and to servers in the same pod; the only module that
- * includes libssl.
+ * TLS 1.2 and 1.3 for connections to clients and to servers in the same pod.
  *
  * A session reads from its socket itself (with read-ahead) and writes records into memory, which
  * the owner sends: so several records leave in one system call. No renegotiation, no compression,
@@ -47,7 +46,7 @@ bool tls_context_reload_pem(struct tls_context *c, struct str certificate, const
 void tls_context_offer_http2(struct tls_context *c); /* offers HTTP/2 by ALPN from now on */
 
 /* For connections to servers on loopback: does not verify the certificate, sends the name
- * "localhost". Such a context must not be passed to reload, lend, expires_at_s and names. */
+ * "localhost". Such a context must not be passed to tls_context_reload, _expires_at_s or _names. */
 struct tls_context *tls_client_context_new(struct err *e) MUST_CHECK;
 
 /* The leaf's notAfter, in seconds since 1970 UTC. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What contexts and sessions of TLS share: for base/net/tls/tls_context.c and
- * base/net/tls/tls_session.c only.
+ * What the files of base/net/tls share.
  */
 #ifndef BASE_NET_TLS_TLS_PRIVATE_H
 #define BASE_NET_TLS_TLS_PRIVATE_H

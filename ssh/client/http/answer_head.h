@@ -16,8 +16,8 @@ struct str answer_head_field(struct str head, struct str name);
 
 enum answer_body_state { ANSWER_BODY_MORE, ANSWER_BODY_WHOLE, ANSWER_BODY_BAD };
 
-/* Looks at what has come behind a head: once the body is whole, it is in body. has_ended: nothing
- * more will come. */
+/* Parses the bytes received after the head; fills body once it is complete. has_ended: the
+ * connection was closed. */
 enum answer_body_state answer_body_read(struct str head, struct str bytes, bool has_ended,
 					struct buf *body);
 
