@@ -13,19 +13,21 @@
 /* Such containers can read other pods' volumes and memory on the node. */
 #define NODE_HINT "the container could read the sidecar's secrets through the node"
 
-/* SELinux types without confinement, such as spc_t; those below are allowed by the baseline Pod
- * Security Standard. */
+/* Reports SELinux types without confinement, such as spc_t, of a container or, with an empty name,
+ * of the pod. The baseline Pod Security Standard allows those below. */
 static void
-check_selinux(struct inject *c)
+check_selinux(struct inject *c, const struct node *owner, struct str container)
 {
 	static const char *const types[] = {"", "container_t", "container_init_t",
 					    "container_kvm_t", "container_engine_t"};
-	struct str type = node_text_at(c->spec, "securityContext.seLinuxOptions.type");
+	struct str type = node_text_at(owner, "securityContext.seLinuxOptions.type");
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (str_equal(type, str_from(types[i])))
 			return;
-	inject_problem(c, "seLinuxOptions: type %.*s is not confined", STR_FMT(str_take(type, 63)));
+	inject_problem(c, "%s%.*s%sseLinuxOptions: type %.*s is not confined",
+		       container.len > 0 ? "container " : "", STR_FMT(container),
+		       container.len > 0 ? ": " : "", STR_FMT(str_take(type, 63)));
 }
 
 void
@@ -40,7 +42,7 @@ inject_check_spec(struct inject *c)
 		inject_problem(c, "hostPID: " PROCESS_HINT);
 	if (node_is_true(node_get(c->spec, "shareProcessNamespace")))
 		inject_problem(c, "shareProcessNamespace: " PROCESS_HINT);
-	check_selinux(c);
+	check_selinux(c, c->spec, STR_NONE);
 	if (c->is_job && c->settings->sidecar == CONTAINER_CLASSIC)
 		inject_problem(c, "a job never completes with a classic sidecar: the operator must "
 				  "set INJECT_SIDECAR=native");
@@ -182,6 +184,7 @@ check_privileges(struct inject *c, const struct node *container)
 						   "SYS_RAWIO"};
 	const struct node *added = node_find(container, "securityContext.capabilities.add");
 
+	check_selinux(c, container, inject_name_of(container));
 	if (node_is_true(node_find(container, "securityContext.privileged")))
 		inject_problem(c, "container %.*s: privileged: " NODE_HINT,
 			       STR_FMT(inject_name_of(container)));

@@ -140,6 +140,9 @@ test_ephemeral_containers(void **state)
 		 REVIEW_DENIED, "container f: reads secret s"},
 		{REQUEST(EPHEMERAL("\"securityContext\":{\"privileged\":true}")), REVIEW_DENIED,
 		 "container f: privileged"},
+		{REQUEST(EPHEMERAL(
+			 "\"securityContext\":{\"seLinuxOptions\":{\"type\":\"spc_t\"}}")),
+		 REVIEW_DENIED, "container f: seLinuxOptions: type spc_t"},
 		{REQUEST(EPHEMERAL("\"envFrom\":[{\"secretRef\":{\"name\":\"t\"}}]")),
 		 REVIEW_ALLOWED, "true"},
 		{REQUEST(UPDATE(BEFORE, POD("\"ephemeralContainers\":7"))
