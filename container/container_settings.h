@@ -11,10 +11,12 @@
 #include "base/secret.h"
 #include "base/url.h"
 
-/* What annotations may override (INJECT_ALLOW). */
+/* What pods may do (INJECT_ALLOW): annotations override our image or secrets, containers have the
+ * capability NET_ADMIN. */
 enum {
 	CONTAINER_ALLOW_IMAGE = 1,
 	CONTAINER_ALLOW_SECRETS = 2,
+	CONTAINER_ALLOW_NET_ADMIN = 4,
 };
 
 /* Keys of the mounted secret; each is the value of one …_FILE setting of the sidecar. */

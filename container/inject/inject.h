@@ -42,7 +42,8 @@ bool inject_sidecar_is_unchanged(const struct node *before, const struct node *a
 
 /* Checks the ephemeral containers of a running pod: none may access the sidecar's process or
  * secrets. */
-void inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *report);
+void inject_check_ephemeral(const struct container_settings *settings, struct doc *d,
+			    struct node *pod, struct inject_report *report);
 
 /* Whether the object is a pod or has a pod template. */
 bool inject_is_workload(const struct node *object);

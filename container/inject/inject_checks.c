@@ -175,27 +175,40 @@ is_own_container(const struct inject *c, struct str name)
 	       (inject_has_git(c) && str_equal(name, STR(INJECT_GIT_CONTAINER)));
 }
 
-/* Reports privileges that lead to the node. Container runtimes ignore the case of capabilities. */
+/* Reports a capability that leads to the node, or to the network that all containers of the pod
+ * share. Container runtimes ignore the case of names. */
+static void
+check_capability(struct inject *c, struct str container, struct str name)
+{
+	static const char *const of_node[] = {"ALL",	    "BPF",	  "DAC_READ_SEARCH",
+					      "PERFMON",    "SYS_ADMIN",  "SYS_BOOT",
+					      "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO"};
+
+	name = str_skip(name, str_starts_with_nocase(name, STR("CAP_")) ? 4 : 0);
+	for (size_t i = 0; i < sizeof(of_node) / sizeof(of_node[0]); i++)
+		if (str_equal_nocase(name, str_from(of_node[i])))
+			inject_problem(c, "container %.*s: capability %s: " NODE_HINT,
+				       STR_FMT(container), of_node[i]);
+	if (str_equal_nocase(name, STR("NET_ADMIN")) &&
+	    (c->settings->allowed & CONTAINER_ALLOW_NET_ADMIN) == 0)
+		inject_problem(c,
+			       "container %.*s: capability NET_ADMIN: it could redirect the "
+			       "sidecar's port; the operator can allow it for service meshes "
+			       "(INJECT_ALLOW)",
+			       STR_FMT(container));
+}
+
 static void
 check_privileges(struct inject *c, const struct node *container)
 {
-	static const char *const capabilities[] = {"ALL",	"BPF",	      "DAC_READ_SEARCH",
-						   "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE",
-						   "SYS_RAWIO"};
 	const struct node *added = node_find(container, "securityContext.capabilities.add");
 
 	check_selinux(c, container, inject_name_of(container));
 	if (node_is_true(node_find(container, "securityContext.privileged")))
 		inject_problem(c, "container %.*s: privileged: " NODE_HINT,
 			       STR_FMT(inject_name_of(container)));
-	for (const struct node *n = node_first(added); n != NULL; n = node_next(n)) {
-		struct str name = node_text(n);
-		name = str_skip(name, str_starts_with_nocase(name, STR("CAP_")) ? 4 : 0);
-		for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
-			if (str_equal_nocase(name, str_from(capabilities[i])))
-				inject_problem(c, "container %.*s: capability %s: " NODE_HINT,
-					       STR_FMT(inject_name_of(container)), capabilities[i]);
-	}
+	for (const struct node *n = node_first(added); n != NULL; n = node_next(n))
+		check_capability(c, inject_name_of(container), node_text(n));
 }
 
 static void
@@ -348,9 +361,11 @@ check_ephemeral_user(struct inject *c, const struct node *container)
 }
 
 void
-inject_check_ephemeral(struct doc *d, struct node *pod, struct inject_report *report)
+inject_check_ephemeral(const struct container_settings *settings, struct doc *d, struct node *pod,
+		       struct inject_report *report)
 {
-	struct inject c = {.doc = d, .report = report, .spec = node_get(pod, "spec")};
+	struct inject c = {
+		.settings = settings, .doc = d, .report = report, .spec = node_get(pod, "spec")};
 	const struct node *ours = find_our_volumes(&c);
 
 	for (const struct node *n = node_first(node_get(c.spec, "ephemeralContainers")); n != NULL;

@@ -255,7 +255,7 @@ validate_ephemeral(struct review *r, struct err *e)
 {
 	if (!inject_is_labelled(r->object))
 		return true;
-	inject_check_ephemeral(&r->doc, r->object, &r->report);
+	inject_check_ephemeral(r->settings, &r->doc, r->object, &r->report);
 	if (r->doc.failed)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);

@@ -9,6 +9,7 @@
 static const struct settings_word allowances[] = {
 	{"image", CONTAINER_ALLOW_IMAGE},
 	{"secrets", CONTAINER_ALLOW_SECRETS},
+	{"net-admin", CONTAINER_ALLOW_NET_ADMIN},
 	{NULL, 0},
 };
 static const struct settings_word keys[] = {

@@ -78,9 +78,11 @@ static const struct conf_setting injection[] = {
 		 "[Injection](injection.md#user-ids) says when which is better."},
 	{SETTING("INJECT_ALLOW", CONF_CUSTOM, container.allowed, INJECT | WEBHOOK),
 	 .parse = settings_parse_inject_allow, .format = settings_format_inject_allow,
-	 .expected = "image, secrets, or both, separated by a comma", .unset = "none",
-	 .text = "What a pod's annotations may override: the sidecar's image, the names of its "
-		 "secrets."},
+	 .expected = "some of image, secrets, net-admin, separated by commas", .unset = "none",
+	 .text = "What pods may do. `image`, `secrets`: their annotations override the sidecar's "
+		 "image, the names of its secrets. `net-admin`: their containers have the "
+		 "capability `NET_ADMIN`, as those of [service meshes]"
+		 "(injection.md#service-meshes) do; they can redirect the sidecar's port."},
 	{SETTING("INJECT_ZONE", CONF_TEXT, container.zone, INJECT | WEBHOOK),
 	 .is_valid = settings_is_zone, .expected = "a host name such as ws.example.com",
 	 .unset = "workspaces say their `external-url`",

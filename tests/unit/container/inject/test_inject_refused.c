@@ -134,6 +134,13 @@ static const char *const refused[][2] = {
 	{IDE("securityContext: {capabilities: {add: [sys_admin]}}"), "capability SYS_ADMIN"},
 	{IDE("securityContext: {capabilities: {add: [cap_Sys_Ptrace]}}"), "capability SYS_PTRACE"},
 	{IDE("securityContext: {capabilities: {add: [all]}}"), "capability ALL"},
+	{IDE("securityContext: {capabilities: {add: [PERFMON]}}"), "capability PERFMON"},
+	{IDE("securityContext: {capabilities: {add: [SYS_BOOT]}}"), "capability SYS_BOOT"},
+	{IDE("securityContext: {capabilities: {add: [cap_net_admin]}}"),
+	 "container ide: capability NET_ADMIN: it could redirect the sidecar's port"},
+	{SPEC("initContainers: [{name: istio-init, securityContext: {capabilities: {add: "
+	      "[NET_ADMIN, NET_RAW]}}}]"),
+	 "container istio-init: capability NET_ADMIN"},
 	{IDE("env: [{name: A, valueFrom: {fileKeyRef: {volumeName: workspace-proxy-state, path: "
 	     "sessions, key: A}}}]"),
 	 "container ide: reads volume workspace-proxy-state"},
@@ -238,6 +245,24 @@ test_allowed_by_the_operator(void **state)
 	doc_fini(&r.doc);
 }
 
+/* Init containers of service meshes redirect the pod's traffic. */
+static void
+test_net_admin_allowed_by_the_operator(void **state)
+{
+	struct container_settings open = operator_settings;
+	struct injected r;
+
+	(void)state;
+	open.allowed = CONTAINER_ALLOW_NET_ADMIN;
+	inject_well(&r, &open,
+		    SPEC("initContainers: [{name: istio-init, securityContext: {capabilities: "
+			 "{add: [NET_ADMIN, NET_RAW]}}}]"));
+	doc_fini(&r.doc);
+	try_inject(&r, &open, IDE("securityContext: {capabilities: {add: [ALL]}}"));
+	assert_int_equal(r.report.problems.count, 1);
+	doc_fini(&r.doc);
+}
+
 static void
 test_not_ours(void **state)
 {
@@ -289,6 +314,7 @@ main(void)
 		cmocka_unit_test(test_differing_container),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_allowed_by_the_operator),
+		cmocka_unit_test(test_net_admin_allowed_by_the_operator),
 		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_warnings),
 	};

@@ -143,6 +143,9 @@ test_ephemeral_containers(void **state)
 		{REQUEST(EPHEMERAL(
 			 "\"securityContext\":{\"seLinuxOptions\":{\"type\":\"spc_t\"}}")),
 		 REVIEW_DENIED, "container f: seLinuxOptions: type spc_t"},
+		{REQUEST(EPHEMERAL(
+			 "\"securityContext\":{\"capabilities\":{\"add\":[\"NET_ADMIN\"]}}")),
+		 REVIEW_DENIED, "container f: capability NET_ADMIN"},
 		{REQUEST(EPHEMERAL("\"envFrom\":[{\"secretRef\":{\"name\":\"t\"}}]")),
 		 REVIEW_ALLOWED, "true"},
 		{REQUEST(UPDATE(BEFORE, POD("\"ephemeralContainers\":7"))

@@ -22,7 +22,7 @@ test_inject(void **state)
 	set(f, "EXTERNAL_URL=nonsense");
 	set(f, "AUTHORIZATION=project+owner");
 	set(f, "RELAY_URL=https://relay.ws.example.com");
-	set(f, "INJECT_ALLOW=image, secrets");
+	set(f, "INJECT_ALLOW=image, secrets, net-admin");
 	set(f, "INJECT_TOLERATE=AWS_*, OTEL_X, /var/run/secrets/x");
 	set(f, "INJECT_SECRET=workspace-{name}");
 	load(f, SETTINGS_INJECT);
@@ -32,7 +32,8 @@ test_inject(void **state)
 	assert_string_equal(c->relay_url, "https://relay.ws.example.com");
 	assert_string_equal(c->authorization, "project+owner");
 	assert_true(c->needs_project && c->needs_owner_id && !c->needs_workspace_id);
-	assert_int_equal(c->allowed, CONTAINER_ALLOW_IMAGE | CONTAINER_ALLOW_SECRETS);
+	assert_int_equal(c->allowed, CONTAINER_ALLOW_IMAGE | CONTAINER_ALLOW_SECRETS |
+					     CONTAINER_ALLOW_NET_ADMIN);
 	assert_int_equal(c->secret_keys, CONTAINER_KEY_COOKIE_SECRET | CONTAINER_KEY_CLIENT_SECRET |
 						 CONTAINER_KEY_RELAY_KEY);
 	assert_int_equal(c->sidecar, CONTAINER_NATIVE);
