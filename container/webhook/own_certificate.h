@@ -25,8 +25,9 @@ enum own_certificate_outcome {
 
 struct own_certificate_options {
 	const struct container_settings *settings;
-	struct tls_context *tls;      /* gets the current certificate */
-	void (*on_served)(void *arg); /* the context has its first certificate */
+	struct tls_context *tls; /* gets the current certificate */
+	/* The context has a new certificate; also called for the first. */
+	void (*on_served)(void *arg);
 	void *arg;
 	uint64_t *rounds; /* counters by outcome */
 };
