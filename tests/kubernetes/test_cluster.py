@@ -141,6 +141,39 @@ def test_what_is_refused(cluster, namespace):
     refused_by_webhook(cluster, "PATCH", f"{path}/kiwi", image, STRATEGIC)
 
 
+def test_the_policy_for_secrets(cluster, namespace):
+    """Pods without the label can't use secrets of workspaces, nor can containers that are added to such a pod."""
+    policy = "container/kubernetes/policy/validatingadmissionpolicy.yaml"
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    uses = {"envFrom": [{"secretRef": {"name": "workspace-proxy-kiwi"}}]}
+    plain = labelled_pod("plain", namespace)
+    del plain["metadata"]["labels"][manifests.LABEL]
+    other = copy.deepcopy(plain)
+    other["spec"]["containers"][0] |= uses
+
+    def refusal(method, path, document, kind="application/json"):
+        status, answer = cluster.api.ask(method, path, document, kind)
+        return answer["message"] if status >= 400 else ""
+
+    def refused_ephemeral(**fields):
+        debug = {"name": "debug", "image": "busybox", "securityContext": RESTRICTED, **fields}
+        document = {"spec": {"ephemeralContainers": [debug]}}
+        return refusal("PATCH", f"{path}/plain/ephemeralcontainers?dryRun=All", document, STRATEGIC)
+
+    said = "secrets of workspace-proxy can only be used by pods with the label"
+    cluster.run_steps([f"kubectl apply -f {policy}"])
+    try:
+        # Policies take effect a moment after they are made.
+        wait_until(lambda: said in refusal("POST", f"{path}?dryRun=All", other), 60, "the policy", interval_s=1)
+        cluster.api.create(path, plain)
+        assert said in refused_ephemeral(**uses)
+        variable = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "workspace-proxy-kiwi", "key": "relay-key"}}}
+        assert said in refused_ephemeral(env=[variable])
+        assert refused_ephemeral(envFrom=[{"secretRef": {"name": "other"}}]) == ""
+    finally:
+        cluster.run_steps([f"kubectl delete -f {policy}"])
+
+
 def test_updates_that_change_nothing_need_no_webhook(cluster, namespace):
     """Annotations, finalizers and the end of pods, while the webhook is away."""
     path = f"/api/v1/namespaces/{namespace}"

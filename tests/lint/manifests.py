@@ -357,6 +357,20 @@ def check_webhook(cluster, document, hook, path, objects):
         yield f"{describe(document)}: does not review {', '.join(sorted(missing))}"
 
 
+def check_admission_policy(_, document):
+    """One over pods sees every way to add containers, and all of them."""
+    spec = document["spec"]
+    rules = spec["matchConstraints"]["resourceRules"]
+    reviewed = {(resource, o) for rule in rules for resource in rule["resources"] for o in rule["operations"]}
+    if not any(resource.startswith("pods") for resource, _ in reviewed):
+        return
+    for resource, operation in sorted({("pods", "CREATE"), ("pods/ephemeralcontainers", "UPDATE")} - reviewed):
+        yield f"{describe(document)}: does not review {operation} of {resource}"
+    for field in ("volumes", "containers", "initContainers", "ephemeralContainers"):
+        if not any(f"object.spec.{field}" in variable["expression"] for variable in spec["variables"]):
+            yield f"{describe(document)}: does not look at {field}"
+
+
 CHECKS = {
     "Deployment": check_deployment,
     "Job": check_job,
@@ -372,6 +386,7 @@ CHECKS = {
     "PodMonitor": check_monitor,
     "MutatingWebhookConfiguration": check_webhooks,
     "ValidatingWebhookConfiguration": check_webhooks,
+    "ValidatingAdmissionPolicy": check_admission_policy,
 }
 
 
