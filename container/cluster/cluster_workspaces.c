@@ -144,6 +144,7 @@ check_pod(const struct cluster_check *c, const struct cluster_object *pod)
 	struct str wanted = cluster_webhook_setting(c, "INJECT_IMAGE");
 	struct str image = cluster_text(sidecar, "image");
 
+	check_policy(c, pod);
 	if (sidecar == NULL) {
 		cluster_problem(c->report, pod, "has the label, but no sidecar: recreate it");
 		return;
@@ -151,7 +152,6 @@ check_pod(const struct cluster_check *c, const struct cluster_object *pod)
 	if (wanted.len > 0 && !is_current(image, wanted))
 		cluster_note(c->report, pod, "has an old sidecar: %.*s, and new pods get %.*s",
 			     STR_FMT(str_take(image, 255)), STR_FMT(str_take(wanted, 255)));
-	check_policy(c, pod);
 	check_state(c, pod);
 }
 

@@ -200,6 +200,15 @@ def test_a_fault(cluster, fault):
     assert expected in check(cluster, code=1)
 
 
+def test_no_policy_where_the_first_pod_has_no_sidecar(cluster):
+    bare = copy.deepcopy(cluster["Pod", "kiwi-1"])
+    bare["metadata"]["name"] = "kiwi-0"
+    bare["spec"]["initContainers"] = []
+    del cluster["NetworkPolicy", policy_of(cluster)]
+    said = check({("Pod", "kiwi-0"): bare} | cluster, code=1)
+    assert said.count("Namespace/workspaces: no NetworkPolicy admits only the sidecar's port") == 1, said
+
+
 def test_another_authority(cluster, tmp_path):
     other = run(["webhook-certs", SERVICE, str(tmp_path)]).stdout.strip()
     set_bundle(other)(cluster[MUTATING, "workspace-proxy"])
