@@ -274,6 +274,10 @@ check_configuration(const struct cluster_check *c, const char *kind)
 		cluster_objects_find(c->objects, kind, STR_NONE, STR("workspace-proxy"));
 	const struct json_node *hooks = x == NULL ? NULL : json_find(x->node, "webhooks");
 
+	if (x == NULL && cluster_objects_is_unread(c->objects, kind, STR_NONE, wanted.name)) {
+		cluster_unchecked(c->report, "whether there is a %s", kind);
+		return;
+	}
 	if (x == NULL) {
 		cluster_problem(c->report, &wanted, "does not exist, so nothing is injected");
 		return;

@@ -33,27 +33,34 @@ cluster_int(const struct json_node *n, const char *path)
 }
 
 static bool
+append(struct cluster_object **items, size_t *count, const struct cluster_object *x, struct err *e)
+{
+	if (*count == OBJECTS_MAX)
+		return err_set(e, ERR_LIMIT, "more than %u objects", OBJECTS_MAX);
+	if ((*count & (*count - 1)) == 0) {
+		size_t room = *count == 0 ? 1 : 2 * *count;
+		struct cluster_object *grown = reallocarray(*items, room, sizeof(*grown));
+		if (grown == NULL)
+			return err_set(e, ERR_MEMORY, "out of memory");
+		*items = grown;
+	}
+	(*items)[(*count)++] = *x;
+	return true;
+}
+
+static bool
 add_object(struct cluster_objects *o, const struct json_node *node, struct str kind, struct err *e)
 {
 	if (!json_is_object(node))
 		return err_set(e, ERR_INPUT, "a list has an item that is not an object");
-	if (o->count == OBJECTS_MAX)
-		return err_set(e, ERR_LIMIT, "more than %u objects", OBJECTS_MAX);
-	if ((o->count & (o->count - 1)) == 0) {
-		size_t room = o->count == 0 ? 1 : 2 * o->count;
-		struct cluster_object *items = reallocarray(o->items, room, sizeof(*items));
-		if (items == NULL)
-			return err_set(e, ERR_MEMORY, "out of memory");
-		o->items = items;
-	}
 	struct str own = cluster_text(node, "kind");
-	o->items[o->count++] = (struct cluster_object){
+	const struct cluster_object x = {
 		.kind = own.len > 0 ? own : kind,
 		.space = cluster_text(node, "metadata.namespace"),
 		.name = cluster_text(node, "metadata.name"),
 		.node = node,
 	};
-	return true;
+	return append(&o->items, &o->count, &x, e);
 }
 
 static bool
@@ -95,6 +102,12 @@ cluster_objects_add(struct cluster_objects *o, struct str text, struct err *e)
 	return add_root(o, json_doc_root(doc), e);
 }
 
+bool
+cluster_objects_add_unread(struct cluster_objects *o, const struct cluster_object *x, struct err *e)
+{
+	return append(&o->unread, &o->unread_count, x, e);
+}
+
 void
 cluster_objects_fini(struct cluster_objects *o)
 {
@@ -102,6 +115,7 @@ cluster_objects_fini(struct cluster_objects *o)
 		json_doc_free(o->docs[i]);
 	free(o->docs);
 	free(o->items);
+	free(o->unread);
 }
 
 const struct cluster_object *
@@ -124,4 +138,17 @@ cluster_objects_find(const struct cluster_objects *o, const char *kind, struct s
 		if (str_equal(x->name, name) && str_equal(x->space, space))
 			return x;
 	return NULL;
+}
+
+bool
+cluster_objects_is_unread(const struct cluster_objects *o, const char *kind, struct str space,
+			  struct str name)
+{
+	for (size_t i = 0; i < o->unread_count; i++) {
+		const struct cluster_object *x = &o->unread[i];
+		if (str_equal(x->kind, str_from(kind)) &&
+		    (x->name.len == 0 || (str_equal(x->name, name) && str_equal(x->space, space))))
+			return true;
+	}
+	return false;
 }

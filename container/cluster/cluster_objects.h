@@ -23,11 +23,18 @@ struct cluster_objects {
 	size_t doc_count;
 	struct cluster_object *items;
 	size_t count;
+	struct cluster_object *unread; /* without a name: all objects of the kind */
+	size_t unread_count;
 	struct str version; /* the API server's, such as v1.36.3; empty: unknown */
 };
 
 /* Adds the objects in a text. Call cluster_objects_fini even after a failure. */
 bool cluster_objects_add(struct cluster_objects *o, struct str text, struct err *e) MUST_CHECK;
+
+/* Records an object that could not be read, or without a name, that those of its kind could not.
+ * Its strings must outlive the objects. */
+bool cluster_objects_add_unread(struct cluster_objects *o, const struct cluster_object *x,
+				struct err *e) MUST_CHECK;
 void cluster_objects_fini(struct cluster_objects *o);
 
 /* Returns the next object of a kind; after NULL the first one. NULL: there is none. */
@@ -35,6 +42,10 @@ const struct cluster_object *cluster_objects_next(const struct cluster_objects *
 						  const struct cluster_object *after);
 const struct cluster_object *cluster_objects_find(const struct cluster_objects *o, const char *kind,
 						  struct str space, struct str name);
+
+/* Whether the object, or without a name the kind, could not be read, so that it may exist. */
+bool cluster_objects_is_unread(const struct cluster_objects *o, const char *kind, struct str space,
+			       struct str name);
 
 /* Returns the text at a path; empty: there is none. For labels and annotations, whose names contain
  * dots, see cluster_member. */

@@ -78,10 +78,10 @@ ask_api(struct cluster_reader *r, const char *path, const char *body)
 	return ask(r, r->fetch, url, body);
 }
 
-/* Reads one kind. False: the API server did not respond. */
+/* Reads what is at the path: a kind, or one object. False: the API server did not respond. */
 static bool
-read_path(struct cluster_reader *r, const char *path, struct cluster_objects *o,
-	  struct cluster_report *report)
+read_path(struct cluster_reader *r, const char *path, const struct cluster_object *what,
+	  struct cluster_objects *o, struct cluster_report *report)
 {
 	struct err e = ERR_INIT;
 
@@ -90,14 +90,17 @@ read_path(struct cluster_reader *r, const char *path, struct cluster_objects *o,
 	if (r->status == 401)
 		return err_set(&r->e, ERR_DENIED,
 			       "the API server rejects the credentials (status 401)");
+	if (r->status == 404 ||
+	    (r->status == 200 && cluster_objects_add(o, buf_view(&r->body), &e)))
+		return true;
 	if (r->status == 403)
 		cluster_unchecked(report, "%s: no permission to read it", path);
-	else if (r->status != 200 && r->status != 404)
+	else if (r->status == 200)
+		cluster_unchecked(report, "%s: %s", path, e.text);
+	else
 		cluster_unchecked(report, "%s: the API server answers with status %u", path,
 				  r->status);
-	else if (r->status == 200 && !cluster_objects_add(o, buf_view(&r->body), &e))
-		cluster_unchecked(report, "%s: %s", path, e.text);
-	return true;
+	return cluster_objects_add_unread(o, what, &r->e);
 }
 
 struct secret_reader {
@@ -111,45 +114,50 @@ static void
 read_secret(const struct cluster_object *user, struct str space, struct str name, void *arg)
 {
 	struct secret_reader *s = arg;
+	const struct cluster_object secret = cluster_named("Secret", space, name);
 	char path[URL_BYTES];
 
 	(void)user;
-	if (s->failed || cluster_objects_find(s->objects, "Secret", space, name) != NULL)
+	if (s->failed || cluster_objects_find(s->objects, "Secret", space, name) != NULL ||
+	    cluster_objects_is_unread(s->objects, "Secret", space, name))
 		return;
 	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%.*s/secrets/%.*s",
 		       STR_FMT(str_take(space, 253)), STR_FMT(str_take(name, 253)));
-	s->failed = !read_path(s->reader, path, s->objects, s->report);
+	s->failed = !read_path(s->reader, path, &secret, s->objects, s->report);
 }
 
 bool
 cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_objects *o,
 		 struct cluster_report *report, struct err *e)
 {
-	static const char *const paths[] = {
-		"/version",
-		"/api/v1/nodes",
-		"/api/v1/namespaces",
-		"/api/v1/pods" LABEL,
-		"/apis/apps/v1/replicasets" LABEL,
-		"/apis/networking.k8s.io/v1/networkpolicies",
-		"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-		"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
-		"/apis/apps/v1/namespaces/%.*s/deployments",
-		"/api/v1/namespaces/%.*s/services",
-		"/api/v1/namespaces/%.*s/configmaps",
-		"/apis/discovery.k8s.io/v1/namespaces/%.*s/endpointslices",
+	static const char *const paths[][2] = {
+		{"", "/version"},
+		{"Node", "/api/v1/nodes"},
+		{"Namespace", "/api/v1/namespaces"},
+		{"Pod", "/api/v1/pods" LABEL},
+		{"ReplicaSet", "/apis/apps/v1/replicasets" LABEL},
+		{"NetworkPolicy", "/apis/networking.k8s.io/v1/networkpolicies"},
+		{"MutatingWebhookConfiguration",
+		 "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"},
+		{"ValidatingWebhookConfiguration",
+		 "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"},
+		{"Deployment", "/apis/apps/v1/namespaces/%.*s/deployments"},
+		{"Service", "/api/v1/namespaces/%.*s/services"},
+		{"ConfigMap", "/api/v1/namespaces/%.*s/configmaps"},
+		{"EndpointSlice", "/apis/discovery.k8s.io/v1/namespaces/%.*s/endpointslices"},
 	};
 	struct secret_reader secrets = {.reader = r, .objects = o, .report = report};
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < sizeof(paths) / sizeof(paths[0]); i++) {
-		struct str path = str_from(paths[i]);
+		const struct cluster_object kind = cluster_named(paths[i][0], STR_NONE, STR_NONE);
+		struct str path = str_from(paths[i][1]);
 		size_t at = str_find(path, STR("%.*s"));
 		char filled[URL_BYTES];
 		(void)snprintf(filled, sizeof(filled), "%.*s%.*s%.*s", STR_FMT(str_take(path, at)),
 			       STR_FMT(at == SIZE_MAX ? STR_NONE : str_take(space, 253)),
 			       STR_FMT(at == SIZE_MAX ? STR_NONE : str_skip(path, at + 4)));
-		ok = read_path(r, filled, o, report);
+		ok = read_path(r, filled, &kind, o, report);
 	}
 	if (ok)
 		cluster_each_secret(o, space, read_secret, &secrets);

@@ -33,7 +33,7 @@ static const char usage[] =
 	"                    service account\n"
 	"  -f FILE           read what `kubectl get ... -o json` printed; - is standard input\n"
 	"  --namespace NAME  that of webhook and relay (" CLUSTER_SPACE ")\n"
-	"  --offline         don't ask name servers and the relay's and workspaces' addresses\n"
+	"  --offline         don't connect to the relay or to workspaces\n"
 	"  --old-sidecars    print nothing but pods whose sidecar is not the current one\n"
 	"\n"
 	"Exit codes: 0 nothing is wrong, 1 problems, 2 wrong usage, 3 the cluster can't be read.\n";
@@ -97,9 +97,12 @@ parse_options(struct cluster_run_options *o, int argc, char **argv)
 	return true;
 }
 
+/* Files without any secret are those of a user who has left them out. */
 static bool
 read_files(const struct cluster_run_options *options, struct cluster_objects *o, struct err *e)
 {
+	const struct cluster_object secrets = cluster_named("Secret", STR_NONE, STR_NONE);
+
 	for (size_t i = 0; i < options->file_count; i++) {
 		struct buf text;
 		buf_init(&text, CLUSTER_TEXT_MAX_BYTES);
@@ -110,7 +113,8 @@ read_files(const struct cluster_run_options *options, struct cluster_objects *o,
 		if (!ok)
 			return false;
 	}
-	return true;
+	return cluster_objects_next(o, "Secret", NULL) != NULL ||
+	       cluster_objects_add_unread(o, &secrets, e);
 }
 
 static void

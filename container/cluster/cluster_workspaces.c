@@ -98,7 +98,12 @@ check_policy(const struct cluster_check *c, const struct cluster_object *pod)
 {
 	const struct cluster_object space = cluster_named("Namespace", STR_NONE, pod->space);
 
-	if (is_first_of_space(c, pod) && !is_isolated(c, pod->space))
+	if (!is_first_of_space(c, pod) || is_isolated(c, pod->space))
+		return;
+	if (cluster_objects_is_unread(c->objects, "NetworkPolicy", STR_NONE, STR_NONE))
+		cluster_unchecked(c->report, "NetworkPolicies of the namespace %.*s",
+				  STR_FMT(str_take(pod->space, 253)));
+	else
 		cluster_problem(
 			c->report, &space,
 			"no NetworkPolicy admits only the sidecar's port to workspaces: other "
@@ -209,7 +214,8 @@ check_secret(const struct cluster_object *user, struct str space, struct str nam
 {
 	const struct cluster_check *c = arg;
 
-	if (user == NULL || cluster_objects_find(c->objects, "Secret", space, name) != NULL)
+	if (user == NULL || cluster_objects_find(c->objects, "Secret", space, name) != NULL ||
+	    cluster_objects_is_unread(c->objects, "Secret", space, name))
 		return;
 	cluster_problem(c->report, user, "there is no Secret %.*s", STR_FMT(str_take(name, 253)));
 }
@@ -227,7 +233,7 @@ cluster_check_workspaces(const struct cluster_check *c)
 	while ((pod = cluster_objects_next(c->objects, "Pod", pod)) != NULL)
 		if (is_workspace(pod))
 			check_pod(c, pod);
-	if (cluster_objects_next(c->objects, "Secret", NULL) == NULL)
+	if (cluster_objects_is_unread(c->objects, "Secret", STR_NONE, STR_NONE))
 		cluster_unchecked(c->report, "whether secrets are there");
 	else
 		cluster_each_secret(c->objects, c->space, check_secret, &copy);
@@ -242,7 +248,7 @@ cluster_list_old(const struct cluster_check *c)
 	if (wanted.len == 0)
 		cluster_problem(c->report, NULL,
 				"the current image is not known: the webhook's "
-				"Deployment or config map is missing");
+				"Deployment or config map is missing or can't be read");
 	while (wanted.len > 0 && (pod = cluster_objects_next(c->objects, "Pod", pod)) != NULL) {
 		struct str image = cluster_text(sidecar_of(pod), "image");
 		if (image.len > 0 && !is_current(image, wanted))

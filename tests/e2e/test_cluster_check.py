@@ -261,9 +261,9 @@ def test_usage(tmp_path):
 
 
 @contextlib.contextmanager
-def api_server(cluster, answer, certificates=None, token=None):
+def api_server(cluster, answer, certificates=None, token=None, refused=("nodes",)):
     """As `kubectl proxy`; with certificates and a token, as API servers are in a pod. answer: (status, message) for a pod
-    with the label."""
+    with the label. refused: ends of paths that may not be read."""
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -283,13 +283,13 @@ def api_server(cluster, answer, certificates=None, token=None):
                 self._reply(401, {"kind": "Status"})
                 return
             parts = self.path.partition("?")[0].split("/")
-            if self.path == "/version":
+            if "/".join(parts).endswith(refused):
+                self._reply(403, {"kind": "Status"})
+            elif self.path == "/version":
                 self._reply(200, {"gitVersion": "v1.36.3"})
             elif parts[-2] == "secrets":
                 found = cluster.get(("Secret", parts[-1]))
                 self._reply(200 if found else 404, found or {"kind": "Status"})
-            elif parts[-1] == "nodes":
-                self._reply(403, {"kind": "Status"})
             else:
                 kind = LISTS[parts[-1]]
                 items = [{k: v for k, v in d.items() if k != "kind"} for (x, _), d in cluster.items() if x == kind]
@@ -338,6 +338,41 @@ def test_through_the_api(cluster, answer, code, expected):
 
 
 DENIED = (422, "admission webhook denied the request: workspace-proxy: annotation …")
+NAMED_SECRETS = ("secrets/workspace-proxy-kiwi", "secrets/workspace-proxy-webhook-tls")
+
+
+@pytest.mark.parametrize("refused", ["/version", *LISTS, *NAMED_SECRETS])
+def test_what_may_not_be_read_is_no_problem(cluster, refused):
+    with api_server(cluster, DENIED, refused=(refused,)) as (url, _):
+        ran = run(["cluster-check", "--api", url, "--offline"])
+    assert ran.returncode == 0 and "\n0 problems, " in ran.stdout, (ran.stdout, ran.stderr)
+    said = ran.stdout.replace("?labelSelector=workspace-proxy.io%2Finject", "")
+    assert f"{refused}: no permission to read it" in said
+
+
+def test_nothing_may_be_read(cluster):
+    with api_server(cluster, DENIED, refused=("",)) as (url, _):
+        ran = run(["cluster-check", "--api", url, "--offline"])
+    assert ran.returncode == 0 and "\n0 problems, 0 notes, " in ran.stdout, (ran.stdout, ran.stderr)
+    for kind in (MUTATING, "ValidatingWebhookConfiguration"):
+        assert f"not checked: whether there is a {kind}" in ran.stdout
+
+
+def test_all_secrets_are_missing(cluster):
+    kept = {key: d for key, d in cluster.items() if key[0] != "Secret"}
+    with api_server(kept, DENIED, refused=()) as (url, _):
+        ran = run(["cluster-check", "--api", url, "--offline"])
+    assert ran.returncode == 1, (ran.stdout, ran.stderr)
+    assert "Pod/workspaces/kiwi-1: there is no Secret workspace-proxy-kiwi" in ran.stdout
+
+
+def test_a_secret_of_many_pods_is_asked_for_once(cluster):
+    other = copy.deepcopy(cluster["Pod", "kiwi-1"])
+    other["metadata"]["name"] = "kiwi-2"
+    cluster["Pod", "kiwi-2"] = other
+    with api_server(cluster, DENIED, refused=NAMED_SECRETS) as (url, asked):
+        assert run(["cluster-check", "--api", url, "--offline"]).returncode == 0
+    assert len(asked) == len(set(asked)), asked
 
 
 @pytest.fixture
