@@ -396,7 +396,7 @@ exchange_on_moved(struct exchange *x, size_t len)
 	x->request_bytes += len;
 	x->proxy->metrics.request_bytes += len;
 	x->body_started = true;
-	upstream_touch(x->upstream);
+	upstream_on_moved(x->upstream);
 	if (upstream_is_blocked(x->upstream))
 		x->stream->ops->want_body(x->stream, false);
 }

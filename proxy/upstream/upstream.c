@@ -123,8 +123,8 @@ upstream_begin(struct upstream_conn *c, const struct request_head *r)
 	c->has_body = c->is_head_open = r->body != BODY_NONE;
 	c->has_stray_body = request_has_stray_body(r);
 	c->body_length = r->body == BODY_LENGTH ? r->length : UINT64_MAX;
-	c->waits_for_body =
-		c->body_length <= SHORT_BODY_BYTES && !headers_has(&r->headers, HEADER_EXPECT);
+	c->awaits_100 = headers_has(&r->headers, HEADER_EXPECT);
+	c->waits_for_body = c->body_length <= SHORT_BODY_BYTES && !c->awaits_100;
 	c->closes = false;
 	response_check_init(&c->check, r);
 	c->accepts_trailers = r->accepts_trailers;
@@ -181,6 +181,13 @@ upstream_send_body(struct upstream_conn *c, struct str data)
 	} else {
 		conn_send(&c->conn, data);
 	}
+	upstream_on_moved(c);
+}
+
+void
+upstream_on_moved(struct upstream_conn *c)
+{
+	c->awaits_100 = false;
 	upstream_touch(c);
 }
 
@@ -199,6 +206,7 @@ upstream_send_end(struct upstream_conn *c)
 	if (c->sends_chunks)
 		conn_queue(&c->conn, STR("0\r\n\r\n"));
 	c->request_ended = true;
+	upstream_touch(c);
 }
 
 void

@@ -31,7 +31,7 @@ struct upstream_options {
 	struct tls_context *tls;	   /* for clients; outlives the upstream. NULL: plain */
 	struct http1_limits limits;	   /* of response heads */
 	uint64_t connect_timeout_ms;	   /* including the TLS handshake */
-	uint64_t response_timeout_ms;	   /* without a byte, while waiting for a response head */
+	uint64_t response_timeout_ms;	   /* from the end of the request to the response head */
 	uint64_t stream_timeout_ms;	   /* without a byte in a body or tunnel */
 	uint64_t idle_timeout_ms;	   /* of connections in the pool */
 	size_t *idles_count; /* in all pools that have this pointer; NULL: no common limit */
@@ -89,8 +89,10 @@ void upstream_send_body(struct upstream_conn *c, struct str data);
 void upstream_send_end(struct upstream_conn *c);
 void upstream_half_close(struct upstream_conn *c); /* of a tunnel, after all bytes were sent */
 
-/* Returns the connection to which the request body may be spliced, or NULL: see conn_splice. */
+/* Returns the connection to which the request body may be spliced, or NULL: see conn_splice. Call
+ * upstream_on_moved after bytes were spliced. */
 struct conn *upstream_sink(struct upstream_conn *c);
+void upstream_on_moved(struct upstream_conn *c);
 void upstream_flush(struct upstream_conn *c);
 
 bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */
@@ -100,7 +102,6 @@ bool upstream_wants_body(const struct upstream_conn *c);
 void upstream_want_read(struct upstream_conn *c, bool wanted);
 
 void upstream_limit_reads(struct upstream_conn *c, size_t bytes_max); /* per wake-up */
-void upstream_touch(struct upstream_conn *c);			      /* restarts its timeout */
 
 /* The current state of the pool, and counters. */
 struct upstream_figures {

@@ -53,6 +53,16 @@ upstream_fail_as_broken(struct upstream_conn *c, const struct err *e)
 		upstream_fail(c, UPSTREAM_BAD_ANSWER, e);
 }
 
+/* Whether the browser has to act first, which has its own timeouts: it has to send more of the
+ * request's body, or reading is paused until it takes more of the response. */
+static bool
+waits_for_browser(const struct upstream_conn *c)
+{
+	bool is_uploading = c->state == UPSTREAM_HEAD && !c->request_ended && !c->awaits_100;
+
+	return (is_uploading && !conn_is_blocked(&c->conn)) || (!c->conn.reading && !c->has_ended);
+}
+
 void
 upstream_on_timer(void *arg)
 {
@@ -67,13 +77,13 @@ upstream_on_timer(void *arg)
 	} else if (c->conn.state == CONN_HANDSHAKING) {
 		probe_note(&c->upstream->probe, c->place, false);
 		upstream_fail_with(c, UPSTREAM_TIMEOUT, ERR_TIMEOUT, "TLS handshake: timed out");
-	} else if (!c->conn.reading && !c->has_ended) {
-		/* Reading is paused for a slow browser, which has its own timeout. */
+	} else if (waits_for_browser(c)) {
 		upstream_touch(c);
+	} else if (c->state == UPSTREAM_HEAD) {
+		upstream_fail_with(c, UPSTREAM_TIMEOUT, ERR_TIMEOUT,
+				   "no response head within UPSTREAM_RESPONSE_TIMEOUT");
 	} else {
-		bool is_open = c->state == UPSTREAM_BODY || c->state == UPSTREAM_TUNNEL;
-
-		upstream_fail_with(c, is_open ? UPSTREAM_BROKEN : UPSTREAM_TIMEOUT, ERR_TIMEOUT,
-				   "idle timeout");
+		upstream_fail_with(c, UPSTREAM_BROKEN, ERR_TIMEOUT,
+				   "no data within STREAM_IDLE_TIMEOUT");
 	}
 }

@@ -47,6 +47,7 @@ struct upstream_conn {
 	bool has_stray_body;
 	bool is_head_open;   /* Connection and the end of the request head are not written yet */
 	bool waits_for_body; /* the body is short: send the head together with its first piece */
+	bool awaits_100;     /* the client may wait for 100 (Continue) before it sends the body */
 	bool closes;	     /* the request has Connection: close, or Upgrade: not reusable */
 	bool is_reused;
 	bool has_received; /* a byte of this response */
@@ -80,6 +81,9 @@ struct upstream {
 void upstream_read(struct upstream_conn *c, size_t enough);
 
 /* upstream_failure.c */
+
+/* Restarts the timeout of the connection's state. */
+void upstream_touch(struct upstream_conn *c);
 
 /* Reports the failure to the user of the connection, who releases it; closes an idle connection. */
 void upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const struct err *e);

@@ -92,6 +92,8 @@ begin_body(struct upstream_conn *c, const struct response_head *head,
 		/* Connection may name trailers, too: then all are discarded. */
 		if (c->accepts_trailers && !headers_nominate_fields(&head->headers))
 			c->body.trailers = &c->trailers;
+	} else if (head->status == 100) {
+		c->awaits_100 = false;
 	}
 }
 

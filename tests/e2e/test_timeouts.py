@@ -3,6 +3,7 @@
 
 import contextlib
 import socket
+import threading
 import time
 
 import pytest
@@ -202,6 +203,69 @@ def test_an_upstream_that_does_not_answer(make_stage, begins):
             assert raw.send(stage.head()).read_response().status == 504
         stage.upstream.answer = stage.upstream.default_answer
         assert raw.send(stage.head()).read_response().status == 200
+    stage.proxy.wait_for_log(message="upstream failed", error="no response head within UPSTREAM_RESPONSE_TIMEOUT")
+
+
+@pytest.mark.parametrize("expects", [False, True])
+@pytest.mark.parametrize("size", [10, 1000000])
+def test_a_pause_of_the_browser_is_not_the_upstreams(make_stage, expects, size):
+    """Nobody waits for the IDE while the browser uploads, which has a longer timeout here."""
+    stage = make_stage(UPSTREAM_RESPONSE_TIMEOUT=SHORT, BODY_TIMEOUT=LONGER, HTTP_ADDRESS="127.0.0.1:0")
+    stage.upstream.read_bodies = False
+
+    def answer(connection, request):
+        if expects:
+            connection.send("HTTP/1.1 100 Continue\r\n\r\n")
+        connection.read_body(request)
+
+    stage.upstream.answer = answer
+    headers = [("Content-Length", str(size)), *[("Expect", "100-continue")] * expects]
+    with stage.raw(listener="http") as raw:
+        raw.send(stage.head("POST", "/x", headers))
+        if expects:
+            assert raw.read_head().status == 100
+        with within(LONGER_S, LONGER_S + SLACK_S):
+            raw.send(b"x" * (size // 2))
+            assert raw.read_response().status == 408
+
+
+def test_the_wait_for_a_response_begins_with_the_end_of_the_request(make_stage):
+    stage = make_stage(UPSTREAM_RESPONSE_TIMEOUT=LONGER)
+    stage.upstream.answer = lambda connection, request: connection.read_exactly(1)
+    with stage.raw() as raw:
+        raw.send(stage.head("POST", "/x", [("Transfer-Encoding", "chunked")]) + b"1\r\nx\r\n")
+        stage.upstream.event.acquire(timeout=LONGER_S / 2)  # never released: a pause
+        with within(LONGER_S, LONGER_S + SLACK_S):
+            raw.send(b"0\r\n\r\n")
+            assert raw.read_response().status == 504
+
+
+def test_an_upstream_that_does_not_say_continue(make_stage):
+    stage = make_stage(UPSTREAM_RESPONSE_TIMEOUT=SHORT)
+    stage.upstream.read_bodies = False
+    stage.upstream.answer = lambda connection, request: connection.read_exactly(1)
+    with stage.raw() as raw, within():
+        raw.send(stage.head("POST", "/x", [("Content-Length", "10"), ("Expect", "100-continue")]))
+        assert raw.read_response().status == 504
+
+
+def test_an_upstream_that_does_not_read(make_stage):
+    stage = make_stage(UPSTREAM_RESPONSE_TIMEOUT=SHORT)
+    stage.upstream.read_bodies = False
+    event = stage.upstream.event
+    stage.upstream.answer = lambda connection, request: event.acquire(timeout=60)
+    with stage.raw() as raw, within(most_s=60):
+
+        def upload():
+            with contextlib.suppress(OSError):
+                raw.send(b"x" * (64 << 20))
+
+        raw.send(stage.head("POST", "/x", [("Content-Length", str(64 << 20))]))
+        uploader = threading.Thread(target=upload)
+        uploader.start()
+        assert raw.read_response().status == 504
+        event.release()
+        uploader.join()
 
 
 def test_an_upstream_that_stops_in_a_body(make_stage):
@@ -216,6 +280,7 @@ def test_an_upstream_that_stops_in_a_body(make_stage):
         raw.send(stage.head()).read_head()
         with pytest.raises(EOFError):
             raw.read_exactly(10)
+    stage.proxy.wait_for_log(message="upstream failed", error="no data within STREAM_IDLE_TIMEOUT")
 
 
 def test_a_slow_stream_goes_on(make_stage):
