@@ -27,7 +27,7 @@ struct proxy_header {
 
 /* Frees f. The caller owns the descriptor. */
 static void
-release_fd(struct proxy_header *f)
+proxy_header_free(struct proxy_header *f)
 {
 	LIST_REMOVE(f, entry);
 	f->proxy->downstreams_count--;
@@ -52,7 +52,7 @@ reject_connection(struct proxy_header *f, const struct err *e)
 	address_format_ip(&f->peer, ip, sizeof(ip));
 	log_info(NULL, "connection refused", log_cstr("peer", ip), log_err(e));
 	close(f->fd);
-	release_fd(f);
+	proxy_header_free(f);
 	announce_capacity(p);
 }
 
@@ -84,7 +84,7 @@ start_downstream(struct proxy_header *f, size_t header_len, const struct address
 		return;
 	}
 	want_bytes(f->fd, 1);
-	release_fd(f);
+	proxy_header_free(f);
 	downstream_accept(copy.proxy, copy.fd, address_is_set(client) ? client : &copy.peer,
 			  copy.tls);
 	announce_capacity(copy.proxy); /* the connection may have been refused */
@@ -184,6 +184,6 @@ proxy_header_close_all(struct proxy *p)
 
 	LIST_FOREACH_SAFE (f, &p->proxy_headers, entry, next) {
 		close(f->fd);
-		release_fd(f);
+		proxy_header_free(f);
 	}
 }

@@ -124,7 +124,7 @@ end_failed(struct http2_connection *c)
 
 /* Closes a connection that has ended by GOAWAY, and logs the error if the codec has found one. */
 static void
-end_over(struct http2_connection *c)
+close_after_goaway(struct http2_connection *c)
 {
 	const char *fault = http2_find_fault(c->codec);
 	struct downstream *d = c->downstream;
@@ -151,17 +151,17 @@ static void
 settle(struct http2_connection *c)
 {
 	do
-		http2_streams_tell_events(c);
+		http2_streams_dispatch_events(c);
 	while (http2_has_events(c->codec));
 	release_large_head(c);
-	http2_streams_tell_rounds(c);
+	http2_streams_flush_rounds(c);
 	http2_connection_flush(c);
-	http2_streams_tell_drained(c);
+	http2_streams_notify_drained(c);
 	http2_held_note(c);
 	if (c->has_failed)
 		end_failed(c);
 	else if (http2_is_over(c->codec))
-		end_over(c);
+		close_after_goaway(c);
 }
 
 static void
@@ -182,7 +182,7 @@ receive(struct http2_connection *c, char *data, size_t len)
 			end_connection(c, HTTP2_INTERNAL_ERROR, METRICS_HTTP2_FAULT, &e);
 			return false;
 		}
-		http2_streams_tell_events(c);
+		http2_streams_dispatch_events(c);
 		data += used;
 		len -= used;
 	} while (len > 0 || http2_is_paused(c->codec));
@@ -236,14 +236,14 @@ on_drained(void *arg)
 }
 
 static void
-end_lapsed_streams(struct http2_connection *c, struct http2_look *look)
+end_lapsed_streams(struct http2_connection *c, struct http2_deadline_check *check)
 {
 	struct http2_exchange *x;
 	struct http2_exchange *next;
 
 	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
 		struct err e = ERR_INIT;
-		const char *lapse = http2_timer_find_stream_lapse(x, look);
+		const char *lapse = http2_timer_find_stream_lapse(x, check);
 
 		if (lapse == NULL)
 			continue;
@@ -254,20 +254,20 @@ end_lapsed_streams(struct http2_connection *c, struct http2_look *look)
 
 /* Sends the last GOAWAY if the peer has not responded to the notice in time. */
 static void
-finish_drain(struct http2_connection *c, struct http2_look *look)
+finish_drain(struct http2_connection *c, struct http2_deadline_check *check)
 {
 	if (c->drain_ms == 0 ||
-	    !http2_timer_has_passed(look, c->drain_ms, DOWNSTREAM_LAST_REQUEST_MS))
+	    !http2_timer_has_passed(check, c->drain_ms, DOWNSTREAM_LAST_REQUEST_MS))
 		return;
 	http2_begin_end(c->codec);
 	http2_connection_settle_later(c);
 }
 
 static void
-rest_when_idle(struct http2_connection *c, struct http2_look *look)
+rest_when_idle(struct http2_connection *c, struct http2_deadline_check *check)
 {
 	if (!LIST_EMPTY(&c->all) || c->is_at_rest ||
-	    !http2_timer_has_passed(look, c->idle_since_ms, HTTP2_REST_MS))
+	    !http2_timer_has_passed(check, c->idle_since_ms, HTTP2_REST_MS))
 		return;
 	c->is_at_rest = true;
 	http2_rest(c->codec);
@@ -277,9 +277,9 @@ static void
 on_timer(void *arg)
 {
 	struct http2_connection *c = arg;
-	struct http2_look look = {.now_ms = loop_now_ms(c->downstream->proxy->loop),
-				  .next_ms = UINT64_MAX};
-	const char *lapse = http2_timer_find_lapse(c, &look);
+	struct http2_deadline_check check = {.now_ms = loop_now_ms(c->downstream->proxy->loop),
+					     .next_ms = UINT64_MAX};
+	const char *lapse = http2_timer_find_lapse(c, &check);
 	struct err e = ERR_INIT;
 
 	if (lapse != NULL) {
@@ -287,11 +287,11 @@ on_timer(void *arg)
 		end_connection(c, HTTP2_NO_ERROR, METRICS_HTTP2_TIMEOUT, &e);
 		return;
 	}
-	end_lapsed_streams(c, &look);
-	finish_drain(c, &look);
-	rest_when_idle(c, &look);
-	if (look.next_ms != UINT64_MAX)
-		http2_timer_look_within(c, look.next_ms > 0 ? look.next_ms : 1);
+	end_lapsed_streams(c, &check);
+	finish_drain(c, &check);
+	rest_when_idle(c, &check);
+	if (check.next_ms != UINT64_MAX)
+		http2_timer_check_within(c, check.next_ms > 0 ? check.next_ms : 1);
 }
 
 static struct http2_connection *
@@ -384,6 +384,6 @@ http2_connection_drain(struct http2_connection *c)
 	LIST_FOREACH_SAFE (x, &c->all, entry, next)
 		if (x->stream.exchange != NULL)
 			exchange_close(x->stream.exchange, WEBSOCKET_GOING_AWAY);
-	http2_timer_look_within(c, DOWNSTREAM_LAST_REQUEST_MS);
+	http2_timer_check_within(c, DOWNSTREAM_LAST_REQUEST_MS);
 	http2_connection_settle_later(c);
 }

@@ -77,11 +77,11 @@ void http2_connection_fail(struct http2_connection *c);
 /* http2_ops.on_open: returns the stream of a new exchange. */
 struct http2_stream *http2_exchange_open(void *arg);
 
-void http2_streams_tell_events(struct http2_connection *c);
-void http2_streams_tell_rounds(struct http2_connection *c);
+void http2_streams_dispatch_events(struct http2_connection *c);
+void http2_streams_flush_rounds(struct http2_connection *c);
 
 /* Notifies exchanges that are no longer blocked. */
-void http2_streams_tell_drained(struct http2_connection *c);
+void http2_streams_notify_drained(struct http2_connection *c);
 
 /* Ends all exchanges, because the browser has disconnected. */
 void http2_streams_lose_all(struct http2_connection *c);

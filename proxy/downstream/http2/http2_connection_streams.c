@@ -128,7 +128,7 @@ static void
 linger(struct http2_exchange *x)
 {
 	x->linger_ms = loop_now_ms(x->connection->downstream->proxy->loop);
-	http2_timer_look_within(x->connection, HTTP2_LINGER_MS);
+	http2_timer_check_within(x->connection, HTTP2_LINGER_MS);
 }
 
 static void
@@ -401,7 +401,7 @@ take_event(struct http2_event *event)
 }
 
 void
-http2_streams_tell_events(struct http2_connection *c)
+http2_streams_dispatch_events(struct http2_connection *c)
 {
 	struct http2_event event;
 
@@ -420,7 +420,7 @@ take_round(struct http2_connection *c)
 }
 
 void
-http2_streams_tell_rounds(struct http2_connection *c)
+http2_streams_flush_rounds(struct http2_connection *c)
 {
 	struct http2_exchange *x;
 
@@ -430,7 +430,7 @@ http2_streams_tell_rounds(struct http2_connection *c)
 }
 
 static void
-tell_drained(struct http2_exchange *x)
+notify_drained(struct http2_exchange *x)
 {
 	LIST_UNLINK(x, blocked);
 	http2_timer_note_sending(x);
@@ -443,13 +443,13 @@ tell_drained(struct http2_exchange *x)
 }
 
 void
-http2_streams_tell_drained(struct http2_connection *c)
+http2_streams_notify_drained(struct http2_connection *c)
 {
 	struct http2_exchanges waiting;
 
 	LIST_MOVE_ALL(&waiting, &c->blocked, blocked);
 	while (!LIST_EMPTY(&waiting))
-		tell_drained(LIST_FIRST(&waiting));
+		notify_drained(LIST_FIRST(&waiting));
 }
 
 void

@@ -18,7 +18,7 @@ settings_of(const struct http2_connection *c)
 }
 
 void
-http2_timer_look_within(struct http2_connection *c, uint64_t delay_ms)
+http2_timer_check_within(struct http2_connection *c, uint64_t delay_ms)
 {
 	if (c->is_stopped ||
 	    (loop_timer_is_running(&c->timer) && c->timer.due_ms <= now_of(c) + delay_ms))
@@ -34,12 +34,12 @@ limit_of(const struct http2_connection *c, uint64_t bytes_per_s)
 
 /* Schedules a check for a timeout or, if it is earlier, the end of a period of a minimum rate. */
 static void
-look_for(struct http2_connection *c, uint64_t timeout_ms, const struct rate *r,
-	 struct rate_limit limit)
+arm_deadline(struct http2_connection *c, uint64_t timeout_ms, const struct rate *r,
+	     struct rate_limit limit)
 {
 	uint64_t left_ms = rate_left_ms(r, &limit, now_of(c));
 
-	http2_timer_look_within(c, left_ms < timeout_ms ? left_ms : timeout_ms);
+	http2_timer_check_within(c, left_ms < timeout_ms ? left_ms : timeout_ms);
 }
 
 bool
@@ -58,8 +58,8 @@ http2_timer_note_body(struct http2_exchange *x)
 	x->body_since_ms = now_of(c);
 	rate_wait(&x->body_rate, x->body_since_ms, is_waiting);
 	if (is_waiting)
-		look_for(c, settings_of(c)->body_timeout_ms, &x->body_rate,
-			 limit_of(c, settings_of(c)->body_min_rate));
+		arm_deadline(c, settings_of(c)->body_timeout_ms, &x->body_rate,
+			     limit_of(c, settings_of(c)->body_min_rate));
 }
 
 void
@@ -78,8 +78,8 @@ http2_timer_note_sending(struct http2_exchange *x)
 	x->send_since_ms = now_of(c);
 	x->sent_bytes = x->codec.sent_bytes;
 	rate_wait(&x->send_rate, now_of(c), !x->is_tunnel);
-	look_for(c, settings_of(c)->send_timeout_ms, &x->send_rate,
-		 limit_of(c, settings_of(c)->send_min_rate));
+	arm_deadline(c, settings_of(c)->send_timeout_ms, &x->send_rate,
+		     limit_of(c, settings_of(c)->send_min_rate));
 }
 
 static void
@@ -94,8 +94,8 @@ note_socket(struct http2_connection *c)
 	d->unsent_bytes = SIZE_MAX;
 	rate_wait(&d->send_rate, now_of(c), is_waiting);
 	if (is_waiting)
-		look_for(c, settings_of(c)->send_timeout_ms, &d->send_rate,
-			 limit_of(c, settings_of(c)->send_min_rate));
+		arm_deadline(c, settings_of(c)->send_timeout_ms, &d->send_rate,
+			     limit_of(c, settings_of(c)->send_min_rate));
 }
 
 /* Records when the first bytes of the peer's preface arrived. */
@@ -105,7 +105,7 @@ note_start(struct http2_connection *c)
 	if (c->started_ms != 0)
 		return;
 	c->started_ms = now_of(c);
-	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
+	http2_timer_check_within(c, settings_of(c)->head_timeout_ms);
 }
 
 void
@@ -121,35 +121,36 @@ http2_timer_note_connection(struct http2_connection *c)
 	if (!is_in_head || c->block_since_ms != 0)
 		return;
 	c->block_since_ms = now_of(c);
-	http2_timer_look_within(c, settings_of(c)->head_timeout_ms);
+	http2_timer_check_within(c, settings_of(c)->head_timeout_ms);
 }
 
 bool
-http2_timer_has_passed(struct http2_look *look, uint64_t since_ms, uint64_t timeout_ms)
+http2_timer_has_passed(struct http2_deadline_check *check, uint64_t since_ms, uint64_t timeout_ms)
 {
-	uint64_t passed_ms = look->now_ms - since_ms;
+	uint64_t passed_ms = check->now_ms - since_ms;
 
 	if (passed_ms >= timeout_ms)
 		return true;
-	if (timeout_ms - passed_ms < look->next_ms)
-		look->next_ms = timeout_ms - passed_ms;
+	if (timeout_ms - passed_ms < check->next_ms)
+		check->next_ms = timeout_ms - passed_ms;
 	return false;
 }
 
 static bool
-is_too_slow(struct http2_look *look, struct rate *r, struct rate_limit limit, uint64_t bytes)
+is_too_slow(struct http2_deadline_check *check, struct rate *r, struct rate_limit limit,
+	    uint64_t bytes)
 {
-	if (rate_is_too_slow(r, &limit, look->now_ms, bytes))
+	if (rate_is_too_slow(r, &limit, check->now_ms, bytes))
 		return true;
-	uint64_t left_ms = rate_left_ms(r, &limit, look->now_ms);
-	if (left_ms < look->next_ms)
-		look->next_ms = left_ms;
+	uint64_t left_ms = rate_left_ms(r, &limit, check->now_ms);
+	if (left_ms < check->next_ms)
+		check->next_ms = left_ms;
 	return false;
 }
 
 /* Restarts the timeout of a stream while the socket is blocked, which is not the stream's fault. */
 static void
-excuse(struct http2_exchange *x, uint64_t now_ms)
+restart_stream_deadlines(struct http2_exchange *x, uint64_t now_ms)
 {
 	x->body_since_ms = now_ms;
 	rate_begin(&x->body_rate, x->codec.received_bytes);
@@ -161,7 +162,7 @@ excuse(struct http2_exchange *x, uint64_t now_ms)
 }
 
 static const char *
-find_sending_lapse(struct http2_exchange *x, struct http2_look *look)
+find_sending_lapse(struct http2_exchange *x, struct http2_deadline_check *check)
 {
 	const struct settings *settings = settings_of(x->connection);
 
@@ -169,36 +170,36 @@ find_sending_lapse(struct http2_exchange *x, struct http2_look *look)
 		return NULL;
 	if (x->sent_bytes != x->codec.sent_bytes) {
 		x->sent_bytes = x->codec.sent_bytes;
-		x->send_since_ms = look->now_ms;
+		x->send_since_ms = check->now_ms;
 	}
-	if (http2_timer_has_passed(look, x->send_since_ms, settings->send_timeout_ms))
+	if (http2_timer_has_passed(check, x->send_since_ms, settings->send_timeout_ms))
 		return "timeout while sending the response";
-	return is_too_slow(look, &x->send_rate, limit_of(x->connection, settings->send_min_rate),
+	return is_too_slow(check, &x->send_rate, limit_of(x->connection, settings->send_min_rate),
 			   x->codec.sent_bytes)
 		       ? "the response is received more slowly than SEND_MIN_RATE"
 		       : NULL;
 }
 
 const char *
-http2_timer_find_stream_lapse(struct http2_exchange *x, struct http2_look *look)
+http2_timer_find_stream_lapse(struct http2_exchange *x, struct http2_deadline_check *check)
 {
 	struct http2_connection *c = x->connection;
 	const struct settings *settings = settings_of(c);
 
-	if (x->linger_ms != 0 && http2_timer_has_passed(look, x->linger_ms, HTTP2_LINGER_MS))
+	if (x->linger_ms != 0 && http2_timer_has_passed(check, x->linger_ms, HTTP2_LINGER_MS))
 		return "timeout while closing";
 	if (conn_is_blocked(&c->downstream->conn)) {
-		excuse(x, look->now_ms);
+		restart_stream_deadlines(x, check->now_ms);
 		return NULL;
 	}
 	if (http2_exchange_waits_for_body(x)) {
-		if (http2_timer_has_passed(look, x->body_since_ms, settings->body_timeout_ms))
+		if (http2_timer_has_passed(check, x->body_since_ms, settings->body_timeout_ms))
 			return "timeout while reading the request body";
-		if (is_too_slow(look, &x->body_rate, limit_of(c, settings->body_min_rate),
+		if (is_too_slow(check, &x->body_rate, limit_of(c, settings->body_min_rate),
 				x->codec.received_bytes))
 			return "the request body arrives more slowly than BODY_MIN_RATE";
 	}
-	return find_sending_lapse(x, look);
+	return find_sending_lapse(x, check);
 }
 
 static bool
@@ -213,41 +214,41 @@ carries_response(const struct http2_connection *c)
 }
 
 static const char *
-find_socket_lapse(struct http2_connection *c, struct http2_look *look)
+find_socket_lapse(struct http2_connection *c, struct http2_deadline_check *check)
 {
 	struct downstream *d = c->downstream;
 	const struct settings *settings = settings_of(c);
 
 	if (c->blocked_since_ms == 0)
 		return NULL;
-	if (http2_timer_has_passed(look, c->blocked_since_ms, settings->send_timeout_ms)) {
+	if (http2_timer_has_passed(check, c->blocked_since_ms, settings->send_timeout_ms)) {
 		if (!downstream_has_taken_some(d))
 			return "timeout while sending";
-		c->blocked_since_ms = look->now_ms;
-		(void)http2_timer_has_passed(look, c->blocked_since_ms, settings->send_timeout_ms);
+		c->blocked_since_ms = check->now_ms;
+		(void)http2_timer_has_passed(check, c->blocked_since_ms, settings->send_timeout_ms);
 	}
-	if (!is_too_slow(look, &d->send_rate, limit_of(c, settings->send_min_rate),
+	if (!is_too_slow(check, &d->send_rate, limit_of(c, settings->send_min_rate),
 			 downstream_count_taken(d)))
 		return NULL;
 	return carries_response(c) ? "responses are received more slowly than SEND_MIN_RATE" : NULL;
 }
 
 const char *
-http2_timer_find_lapse(struct http2_connection *c, struct http2_look *look)
+http2_timer_find_lapse(struct http2_connection *c, struct http2_deadline_check *check)
 {
 	const struct settings *settings = settings_of(c);
 
 	/* Browsers open connections in advance, and send the first bytes with the first request. */
 	if (!http2_has_settings(c->codec) && c->started_ms != 0 &&
-	    http2_timer_has_passed(look, c->started_ms, settings->head_timeout_ms))
+	    http2_timer_has_passed(check, c->started_ms, settings->head_timeout_ms))
 		return "timeout while waiting for SETTINGS";
 	if (c->block_since_ms != 0 &&
-	    http2_timer_has_passed(look, c->block_since_ms, settings->head_timeout_ms))
+	    http2_timer_has_passed(check, c->block_since_ms, settings->head_timeout_ms))
 		return "timeout while reading a request head";
 	if (LIST_EMPTY(&c->all) && c->drain_ms == 0 &&
-	    http2_timer_has_passed(look, c->idle_since_ms, settings->idle_timeout_ms))
+	    http2_timer_has_passed(check, c->idle_since_ms, settings->idle_timeout_ms))
 		return "idle timeout";
-	return find_socket_lapse(c, look);
+	return find_socket_lapse(c, check);
 }
 
 void
@@ -256,5 +257,5 @@ http2_timer_note_idle(struct http2_connection *c)
 	uint64_t timeout_ms = settings_of(c)->idle_timeout_ms;
 
 	c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
-	http2_timer_look_within(c, timeout_ms < HTTP2_REST_MS ? timeout_ms : HTTP2_REST_MS);
+	http2_timer_check_within(c, timeout_ms < HTTP2_REST_MS ? timeout_ms : HTTP2_REST_MS);
 }

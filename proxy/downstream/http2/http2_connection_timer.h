@@ -14,13 +14,13 @@
 #define HTTP2_REST_MS 250u
 
 /* A check of all deadlines: finds the time until the next one. */
-struct http2_look {
+struct http2_deadline_check {
 	uint64_t now_ms;
 	uint64_t next_ms;
 };
 
 /* Checks all deadlines after at most delay_ms. */
-void http2_timer_look_within(struct http2_connection *c, uint64_t delay_ms);
+void http2_timer_check_within(struct http2_connection *c, uint64_t delay_ms);
 
 /* Record what is waited for; idle: a request. */
 void http2_timer_note_idle(struct http2_connection *c);
@@ -31,10 +31,12 @@ void http2_timer_note_connection(struct http2_connection *c);
 bool http2_exchange_waits_for_body(const struct http2_exchange *x);
 
 /* Whether a time has passed; else includes it in the next check. */
-bool http2_timer_has_passed(struct http2_look *look, uint64_t since_ms, uint64_t timeout_ms);
+bool http2_timer_has_passed(struct http2_deadline_check *check, uint64_t since_ms,
+			    uint64_t timeout_ms);
 
 /* Return why the connection or a stream has to end, or NULL. */
-const char *http2_timer_find_lapse(struct http2_connection *c, struct http2_look *look);
-const char *http2_timer_find_stream_lapse(struct http2_exchange *x, struct http2_look *look);
+const char *http2_timer_find_lapse(struct http2_connection *c, struct http2_deadline_check *check);
+const char *http2_timer_find_stream_lapse(struct http2_exchange *x,
+					  struct http2_deadline_check *check);
 
 #endif
