@@ -27,7 +27,7 @@ struct forward {
 /*
  * Finds the client's address and the X-Forwarded-For value to send. The list of a trusted peer is
  * read from its end up to the first address that is not trusted; that of any other peer is ignored.
- * *client is a view into peer_ip or h.
+ * *client is a view into peer_ip, h or a.
  */
 bool forward_find_client(const struct cidr_set *trusted, const struct headers *h,
 			 struct str peer_ip, struct arena *a, struct str *client,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Protocols that a connection may be switched to (RFC 9110 section 7.8), besides WebSocket, which
- * has separate rules: http1.h.
+ * has separate rules: http1.c, http2_request.c and response_check.h.
  */
 #ifndef PROXY_HTTP_UPGRADE_H
 #define PROXY_HTTP_UPGRADE_H

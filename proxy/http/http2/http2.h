@@ -4,10 +4,11 @@
  * out; messages in, bytes out.
  *
  * http2_receive takes bytes, http2_next_event returns the events that follow from them, and
- * http2_pump writes frames until the owner is blocked. There are no callbacks, so every function
- * may be called at any time between events. Data that a stream can't send yet is buffered, as is
- * received data until the owner takes it, within the windows of flow control; the window is
- * extended for data that was taken.
+ * http2_pump writes frames until the owner is blocked. Requests are returned as events, not by
+ * callbacks (http2_ops only provides streams and output), so every function may be called at any
+ * time between events. Data that a stream can't send yet is buffered, as is received data until
+ * the owner takes it, within the windows of flow control; the window is extended for data that was
+ * taken.
  */
 #ifndef PROXY_HTTP_HTTP2_HTTP2_H
 #define PROXY_HTTP_HTTP2_HTTP2_H

@@ -25,9 +25,9 @@ view(nghttp2_rcbuf *text)
 	return (struct str){(const char *)v.base, v.len};
 }
 
-/* What is too large is taken to its end, as far as it may, so that it can be answered. But blocks
- * that nghttp2 has found to be malformed are decompressed without a callback: so bytes have to be
- * those of fields that were told, or of the one that is next. */
+/* An oversized block is read to its end within limits, so that it can be answered. nghttp2
+ * decompresses malformed blocks without callbacks; so compressed bytes must not exceed the fields
+ * reported so far plus one field. */
 static int
 count_block(struct http2 *h, const nghttp2_frame_hd *frame)
 {
