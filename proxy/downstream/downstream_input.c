@@ -100,6 +100,19 @@ explain_http2_refusal(const struct downstream *d, struct str data, struct err *e
 		err_set(e, ERR_INPUT, "HTTP/2 without TLS needs the peer in TRUSTED_PROXY_IPS");
 }
 
+static void
+explain_bad_head(struct str data, unsigned status, struct err *e)
+{
+	if (data.data[0] == TLS_HANDSHAKE)
+		err_set(e, ERR_INPUT, "TLS on a listener without TLS");
+	else if (status == 431)
+		err_set(e, ERR_LIMIT, "the request head exceeds HEAD_MAX_SIZE or HEADERS_MAX");
+	else if (status == 414)
+		err_set(e, ERR_LIMIT, "the request line exceeds URI_MAX_SIZE or HEAD_MAX_SIZE");
+	else
+		err_set(e, ERR_INPUT, "the request head is malformed");
+}
+
 /* Starts an exchange if the head is complete. Returns the bytes consumed; else 0. */
 static size_t
 take_head(struct downstream *d, struct str data)
@@ -115,10 +128,7 @@ take_head(struct downstream *d, struct str data)
 			downstream_change_state(d, DOWNSTREAM_HEAD);
 		return 0;
 	case HTTP1_BAD:
-		err_set(&e, ERR_INPUT, "%s",
-			data.data[0] == TLS_HANDSHAKE
-				? "TLS on a listener without TLS"
-				: "the request head is malformed or too large");
+		explain_bad_head(data, status, &e);
 		downstream_refuse(d, status, data, &e);
 		return 0;
 	case HTTP1_WHOLE:

@@ -192,7 +192,7 @@ check_request(struct exchange *x)
 	struct str expected;
 
 	if (is_head_too_large(x)) {
-		log_info(&x->log, "request head is too large",
+		log_info(&x->log, "request head is larger than HEAD_MAX_SIZE",
 			 log_int("head_bytes", (int64_t)x->request.head_bytes));
 		return 431;
 	}
@@ -324,7 +324,7 @@ on_auth_done(struct auth_verdict *v, void *arg)
 static void
 reject_body(struct exchange *x)
 {
-	log_info(&x->log, "request body is too large",
+	log_info(&x->log, "request body is larger than BODY_MAX_SIZE",
 		 log_int("request_bytes", (int64_t)x->request_bytes));
 	if (x->state == EXCHANGE_RESPONSE) {
 		exchange_abort(x);

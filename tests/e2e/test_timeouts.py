@@ -347,6 +347,12 @@ def test_limits_of_heads_can_be_set(make_stage):
     ):
         with stage.raw() as raw:
             assert raw.send(data).read_response().status == status
+    for error in (
+        "the request head exceeds HEAD_MAX_SIZE or HEADERS_MAX",
+        "the request line exceeds URI_MAX_SIZE or HEAD_MAX_SIZE",
+    ):
+        assert stage.proxy.log_entries(message="request refused", error=error)
+    assert stage.proxy.log_entries(message="request head is larger than HEAD_MAX_SIZE")
     big = HEAD + b"X: " + b"y" * 3000 + b"\r\nContent-Length: 0\r\n\r\n"
     stage.upstream.respond_with(big)
     with stage.raw() as raw:
