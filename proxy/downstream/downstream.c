@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/wipe.h"
 #include "proxy/downstream/downstream_private.h"
 #include "proxy/downstream/http2/http2_connection.h"
 
@@ -41,8 +42,9 @@ on_end_of_stream(struct downstream *d)
 }
 
 static void
-drop_bytes(struct downstream *d, size_t len)
+drop_bytes(struct downstream *d, char *scratch, size_t len)
 {
+	wipe_bytes(scratch, len);
 	d->lingered_bytes += len;
 	if (d->lingered_bytes > LINGER_MAX_BYTES)
 		downstream_close(d);
@@ -87,7 +89,7 @@ read_round(struct downstream *d)
 			return;
 		}
 		if (d->state == DOWNSTREAM_LINGER)
-			drop_bytes(d, got);
+			drop_bytes(d, scratch, got);
 		else if (to != NULL)
 			downstream_on_moved(d, got);
 		else
@@ -107,13 +109,13 @@ on_readable(void *arg)
 		struct buf held = d->in;
 		buf_init(&d->in, held.max);
 		size_t used = downstream_process(d, held.data, held.len);
-		buf_consume(&held, used);
+		buf_wipe_consume(&held, used);
 		if (held.len > 0 && d->state != DOWNSTREAM_CLOSED) {
 			d->in = held;
 			if (used > 0 && downstream_can_go_on(d) && conn_is_usable(&d->conn))
 				loop_io_poke(&d->conn.io);
 		} else {
-			buf_fini(&held);
+			buf_wipe_fini(&held);
 		}
 		downstream_stop_reading_ahead(d);
 	}

@@ -296,13 +296,15 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 	struct buf held = d->in;
 	char *data = scratch;
 	size_t received = len;
-	bool may_be_head = d->state == DOWNSTREAM_IDLE || d->state == DOWNSTREAM_HEAD;
+	const struct exchange *x = d->stream.exchange;
+	bool is_tunnel = d->state == DOWNSTREAM_TUNNEL;
 
 	buf_init(&d->in, held.max);
 	if (held.len > 0) {
 		if (!buf_add(&held, scratch, len)) {
 			err_set(&e, ERR_LIMIT, "too much data was sent before the response");
 			log_info(&d->log, "connection cut", log_err(&e));
+			wipe_bytes(scratch, received);
 			buf_wipe_fini(&held);
 			downstream_close(d);
 			return;
@@ -318,7 +320,9 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 			downstream_close(d);
 		buf_wipe_fini(&held);
 	}
-	if (may_be_head) /* it has cookies, and all connections share this memory */
+	/* Heads have cookies, and all connections share this memory. What was processed as a part
+	 * of one body or tunnel has no head. */
+	if (used < len || !(is_tunnel || (x != NULL && x == d->stream.exchange && !d->body_ended)))
 		wipe_bytes(scratch, received);
 	downstream_stop_reading_ahead(d);
 	if (used > 0 && d->in.len > 0 && downstream_can_go_on(d) && conn_is_usable(&d->conn))

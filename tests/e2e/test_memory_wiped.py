@@ -74,6 +74,32 @@ def test_heads(stage, listener, ends):
     raw.close()
 
 
+@pytest.mark.parametrize("listener", ["https", "http"])
+@pytest.mark.parametrize("method, headers, body", [("GET", [], b""), ("POST", [("Content-Length", "5")], b"hello")])
+def test_heads_of_pipelined_requests(stage, listener, method, headers, body):
+    """They wait while the request before them is served."""
+    cookies = Canaries("cookie")
+    event = stage.upstream.event
+
+    def respond(connection, request):
+        event.acquire(timeout=60)
+        connection.send_response(200, [], b"late")
+
+    stage.upstream.answer = respond
+    with stage.raw(listener=listener) as raw:
+        for number in range(20):
+            heads = [stage.head("GET", "/", [("Cookie", f"app={cookies.new()}")]) for _ in range(3)]
+            raw.send(stage.head(method, "/", headers) + body + heads[0])
+            stage.upstream.wait_for_requests(4 * number + 1)
+            raw.send(heads[1] + heads[2])
+            stage.proxy.log_entries()  # waits until the proxy has read them
+            event.release(4)
+            for _ in range(4):
+                assert raw.read_response().body == b"late"
+    wait_until(lambda: ask(stage.proxy, "/activity").json()["connections"] == 0, what="connections to end")
+    assert_gone(stage.proxy, cookies)
+
+
 def test_heads_that_are_refused(stage):
     cookies = Canaries("cookie")
     for refusal in ("Host: other\r\n", "Transfer-Encoding: gzip\r\n", "Bad Name: x\r\n", ""):
