@@ -7,12 +7,13 @@
 
 #include "base/crypto/crypto.h"
 
-#define FINAL_BIT  0x80u
-#define RSV_BITS   0x70u
-#define MASK_BIT   0x80u
-#define LENGTH_16  126u
-#define LENGTH_64  127u
-#define MASK_BYTES 4u
+#define FINAL_BIT   0x80u
+#define RSV_BITS    0x70u
+#define MASK_BIT    0x80u
+#define LENGTH_16   126u
+#define LENGTH_64   127u
+#define MASK_BYTES  4u
+#define NONCE_BYTES 16u
 
 static uint8_t
 opcode_of(const struct websocket_reader *r)
@@ -228,6 +229,17 @@ websocket_apply_mask(char *out, const char *in, size_t len, const uint8_t mask[4
 	}
 	for (; i < len; i++)
 		out[i] = (char)(uint8_t)((uint8_t)in[i] ^ turned[i % sizeof(turned)]);
+}
+
+bool
+websocket_key_is_valid(struct str key)
+{
+	struct buf nonce;
+
+	buf_init(&nonce, 2 * NONCE_BYTES);
+	bool ok = crypto_base64_decode(&nonce, key) && nonce.len == NONCE_BYTES;
+	buf_fini(&nonce);
+	return ok;
 }
 
 bool

@@ -77,6 +77,9 @@ size_t websocket_write_header(char out[WEBSOCKET_HEADER_MAX], enum websocket_opc
 void websocket_apply_mask(char *out, const char *in, size_t len, const uint8_t mask[4],
 			  unsigned at);
 
+/* Whether a Sec-WebSocket-Key is base64 of 16 bytes (RFC 6455 section 4.2.1). */
+bool websocket_key_is_valid(struct str key);
+
 /* Computes Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). */
 #define WEBSOCKET_ACCEPT_BYTES 28
 bool websocket_accept(struct str key, char out[WEBSOCKET_ACCEPT_BYTES]) MUST_CHECK;

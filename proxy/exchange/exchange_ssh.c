@@ -254,13 +254,18 @@ is_version_13(const struct exchange *x)
 	       str_equal(version, STR("13"));
 }
 
-/* Reads the client's public key. Returns NULL, or a message that says what is wrong. */
+/* Checks the handshake, and reads the client's public key. Returns NULL, or a message that says
+ * what is wrong. */
 static const char *
-read_key(const struct exchange *x, struct ssh_key *key)
+read_keys(const struct exchange *x, struct ssh_key *key)
 {
 	struct str name = STR("workspace-ssh-key");
 	struct str text = headers_get(&x->request.headers, name, 0);
+	struct str nonce = STR_NONE;
 
+	(void)headers_find(&x->request.headers, HEADER_SEC_WEBSOCKET_KEY, &nonce);
+	if (!websocket_key_is_valid(nonce))
+		return "Sec-WebSocket-Key is not base64 of 16 bytes";
 	if (text.data == NULL || headers_get(&x->request.headers, name, 1).data != NULL)
 		return "exactly one Workspace-Ssh-Key is required";
 	return ssh_key_parse(text, key, NULL) ? NULL
@@ -357,13 +362,6 @@ send_pong(const struct exchange_ssh *ssh)
 	s->ops->flush(s);
 }
 
-static void
-send_bytes(struct exchange_ssh *ssh, struct str data)
-{
-	ssh_link_send(ssh->link, data);
-	note_activity(ssh, data.len);
-}
-
 /* Handles a control frame. Returns false if the tunnel has ended. */
 static bool
 handle_control(struct exchange_ssh *ssh, enum websocket_event event)
@@ -406,7 +404,8 @@ exchange_ssh_on_frames(struct exchange *x, struct str data)
 				       sizeof(piece) - gathered, &len);
 		gathered += len;
 		if (gathered > 0 && (event != WEBSOCKET_EVENT_DATA || gathered == sizeof(piece))) {
-			send_bytes(ssh, (struct str){piece, gathered});
+			ssh_link_send(ssh->link, (struct str){piece, gathered});
+			note_activity(ssh, gathered);
 			gathered = 0;
 		}
 		if (!handle_control(ssh, event))
@@ -487,7 +486,7 @@ exchange_ssh_answer(struct exchange *x)
 		return;
 	}
 	if (request.is_connect)
-		problem = read_key(x, &request.key);
+		problem = read_keys(x, &request.key);
 	if (problem != NULL) {
 		reply_error(x, 400, "bad_request", str_from(problem));
 	} else if (!may_open(x)) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SSH for desktops: real clients through the proxy to a real sshd, and who may not."""
 
+import base64
 import json
 import os
 import re
@@ -288,6 +289,9 @@ def test_what_a_handshake_must_have(proxy, container, token):
     assert handshake(Sec_WebSocket_Version="8").status == 426
     refused = handshake(Sec_WebSocket_Key=None)
     assert refused.status in (400, 426)
+    for bad in ["abc", base64.b64encode(b"x" * 15).decode(), base64.b64encode(b"x" * 17).decode(), "x" * 22, "x" * 5000]:
+        reply = handshake(Sec_WebSocket_Key=bad)
+        assert reply.status == 400 and "Sec-WebSocket-Key" in reply.json()["message"]
     for bad in [None, "", "ssh-rsa AAAA", KEY + "A", KEY[:-4], "ssh-ed25519", KEY.replace("I", "\x7f") and "x"]:
         reply = handshake(Workspace_Ssh_Key=bad)
         assert reply.status == 400 and "Workspace-Ssh-Key" in reply.json()["message"]

@@ -181,6 +181,26 @@ test_malformed_frames(void **state)
 	}
 }
 
+/* RFC 6455 section 4.2.1. */
+static void
+test_keys(void **state)
+{
+	static const char *const bad[] = {
+		"abc",
+		"dGhlIHNhbXBsZSBub25jZQ", /* not padded */
+		"dGhlIHNhbXBsZSBub25jZQ== ",
+		"eHh4eHh4eHh4eHh4eHh4",	    /* 15 bytes */
+		"eHh4eHh4eHh4eHh4eHh4eHg=", /* 17 bytes */
+		"eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4",
+	};
+
+	(void)state;
+	assert_true(websocket_key_is_valid(STR("dGhlIHNhbXBsZSBub25jZQ==")));
+	assert_false(websocket_key_is_valid(STR_NONE));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(websocket_key_is_valid(str_from(bad[i])));
+}
+
 int
 main(void)
 {
@@ -189,6 +209,7 @@ main(void)
 		cmocka_unit_test(test_control_frames_between_fragments),
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_malformed_frames),
+		cmocka_unit_test(test_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
