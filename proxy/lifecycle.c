@@ -234,6 +234,15 @@ toggle_debug(struct lifecycle *l)
 	log_set_level(is_on ? other : LOG_DEBUG);
 }
 
+/* A shutdown after IDLE_SHUTDOWN goes on: running requests keep their time. */
+static void
+on_first_end_signal(struct lifecycle *l)
+{
+	l->is_told = true;
+	if (!l->proxy->is_leaving)
+		start_shutdown(l);
+}
+
 static void
 on_signal(void *arg, int signal_number)
 {
@@ -243,10 +252,10 @@ on_signal(void *arg, int signal_number)
 		reload(l);
 	else if (signal_number == SIGUSR1)
 		toggle_debug(l);
-	else if (l->proxy->is_leaving)
+	else if (l->is_told)
 		end_now(l);
 	else
-		start_shutdown(l);
+		on_first_end_signal(l);
 }
 
 /* Each browser connection may need a second descriptor for its connection to the IDE. */

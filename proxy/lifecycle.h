@@ -4,9 +4,9 @@
  *
  * SIGTERM and SIGINT start the shutdown, as does IDLE_SHUTDOWN without activity: the process
  * reports not ready but still serves for DRAIN_DELAY; then it accepts no new connections, lets
- * running requests finish, and closes WebSockets with 1001. A second signal, or DRAIN_TIMEOUT,
- * ends the process immediately. SIGHUP reloads certificates and secrets, SIGUSR1 toggles debug
- * logging. The service manager (NOTIFY_SOCKET) is notified.
+ * running requests finish, and closes WebSockets with 1001. A second SIGTERM or SIGINT, or
+ * DRAIN_TIMEOUT, ends the process immediately. SIGHUP reloads certificates and secrets, SIGUSR1
+ * toggles debug logging. The service manager (NOTIFY_SOCKET) is notified.
  */
 #ifndef PROXY_LIFECYCLE_H
 #define PROXY_LIFECYCLE_H
@@ -38,6 +38,7 @@ struct lifecycle {
 	struct notify notify;		/* to the service manager, if there is one */
 	size_t connections_peak;	/* since malloc_trim was called last */
 	bool is_paused;			/* at CONNECTIONS_MAX: not accepting */
+	bool is_told;			/* has received SIGTERM or SIGINT */
 };
 
 /* Binds the public listeners and handles signals. The HTTPS listener uses p->tls. */

@@ -315,6 +315,28 @@ def test_the_end_after_idleness(make_stage):
     assert stage.proxy.log_entries(message="no activity for IDLE_SHUTDOWN, shutting down")
 
 
+def test_a_signal_does_not_shorten_the_end_after_idleness(make_stage):
+    """As when the pod is deleted meanwhile. Another signal does."""
+    stage = make_stage(IDLE_SHUTDOWN="1s")
+    event = stage.upstream.event
+
+    def answer(connection, request):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        event.acquire(timeout=60)
+        connection.send(b"world")
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw:
+        raw.send(stage.head()).read_head()
+        stage.proxy.wait_for_log(message="draining")
+        stage.proxy.process.terminate()
+        stage.proxy.log_entries()  # waits until the signal was handled
+        event.release()
+        assert raw.read_exactly(10) == b"helloworld" and raw.is_closed()
+    assert stage.proxy.process.wait(60) == 0
+    assert not stage.proxy.log_entries(message="closing connections that remain")
+
+
 # The log
 
 
