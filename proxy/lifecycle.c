@@ -14,8 +14,8 @@
 #include "proxy/downstream/proxy_header.h"
 #include "proxy/reload.h"
 
-/* Logs, GitLab, the admin listener, the clone worker's pipes, idle connections to IDE and ports. */
-#define SPARE_DESCRIPTORS (160u + 2 * UPSTREAM_IDLES_MAX)
+/* Logs, GitLab, the admin listener, the clone worker's pipes; idle connections to IDE and ports. */
+#define SPARE_DESCRIPTORS (160u + UPSTREAM_IDLE_MAX + UPSTREAM_IDLES_MAX)
 #define BURST_CONNECTIONS 16u	/* concurrent connections that make malloc_trim worthwhile */
 #define RESUME_CHECK_MS	  500u	/* interval of checks for idle connections that may be closed */
 #define TRIM_DELAY_MS	  1000u /* until the memory of closed connections is freed */
