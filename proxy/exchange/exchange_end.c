@@ -70,14 +70,14 @@ log_access(const struct exchange *x, uint64_t duration_us)
 
 	if (!x->proxy->settings->access_log)
 		return;
-	log_traffic(&x->log, "request", log_str("user", x->verdict.identity.username),
-		    log_str("method", r->method), log_str("path", r->path),
-		    log_int("status", x->status),
-		    log_cstr("protocol", protocols[x->stream->protocol]),
-		    log_int("request_bytes", (int64_t)x->request_bytes),
-		    log_int("response_bytes", (int64_t)x->response_bytes),
-		    log_int("duration_us", (int64_t)duration_us),
-		    log_bool("upstream", x->route.kind == ROUTE_UPSTREAM && x->upstream != NULL));
+	log_traffic(
+		&x->log, "request", log_str("user", x->verdict.identity.username),
+		log_str("method", r->method), log_str("path", r->path),
+		log_int("status", x->status), log_cstr("protocol", protocols[x->stream->protocol]),
+		log_int("request_bytes", (int64_t)x->request_bytes),
+		log_int("response_bytes", (int64_t)x->response_bytes),
+		log_int("duration_us", (int64_t)duration_us),
+		log_bool("upstream", x->state == EXCHANGE_RESPONSE || x->state == EXCHANGE_TUNNEL));
 }
 
 static void

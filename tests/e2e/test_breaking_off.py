@@ -161,3 +161,25 @@ def test_an_upload_that_stops_half_way_never_completes(stage):
     connection = next(c for c in stage.upstream.connections if c.requests)
     ends_soon(stage, connection)
     assert not connection.requests[0].complete
+
+
+# The access log
+
+
+@pytest.mark.http1("the end of a connection")
+def test_the_log_says_whether_the_ide_responded(stage):
+    stage.upstream.answer = lambda connection, request: connection.read_exactly(1)
+    with stage.raw() as raw:
+        raw.send(stage.head("GET", "/no-response"))
+        stage.upstream.wait_for_requests(1)
+    assert stage.proxy.wait_for_log(message="request", path="/no-response")["upstream"] is False
+
+    def break_off(connection, request):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        raise EOFError
+
+    stage.upstream.answer = break_off
+    with stage.raw() as raw:
+        raw.send(stage.head("GET", "/broken-off"))
+        assert raw.read_until_close().endswith(b"hello")
+    assert stage.proxy.wait_for_log(message="request", path="/broken-off")["upstream"] is True
