@@ -104,8 +104,8 @@ static const struct metrics_family counted[] = {
 		 "closed at the same moment."},
 	{COUNTED("workspace_proxy_upstream_repeats_total", METRICS_COUNTER, upstream_repeats),
 	 .sources = SIDECAR,
-	 .help = "Requests sent a second time, because an idle connection turned out to be "
-		 "closed."},
+	 .help = "Requests sent a second time: a pooled connection was closed, or the server of a "
+		 "port refused at the first loopback address."},
 	{COUNTED("workspace_proxy_compressed_responses_total", METRICS_COUNTER, compressions),
 	 .sources = SIDECAR, .help = "Responses that were compressed for the browser."},
 	{COUNTED("workspace_proxy_compressions_skipped_total", METRICS_COUNTER,
