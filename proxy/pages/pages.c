@@ -321,8 +321,8 @@ add_notice(const struct pages *p, const struct page *page, const struct page_tex
 	add_element(out, "<p>", page->detail, "</p>\n");
 	add_element(out, "<p class=\"soft\">", text->hint, "</p>\n");
 	if (page->retry_after_s > 0)
-		buf_addf(out, "<p class=\"soft\">Please try again in %u seconds.</p>\n",
-			 (unsigned)page->retry_after_s);
+		buf_addf(out, "<p class=\"soft\">Please try again in %u second%s.</p>\n",
+			 (unsigned)page->retry_after_s, page->retry_after_s == 1 ? "" : "s");
 	add_actions(p, page, text->action, out);
 	buf_add_str(out, STR("</main>\n"));
 }

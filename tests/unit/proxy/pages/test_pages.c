@@ -101,10 +101,10 @@ test_every_problem_has_its_own_title(void **state)
 static void
 test_every_status_renders(void **state)
 {
-	unsigned status;
-
-	for (status = 400; status < 600; status++) {
-		struct page page = {.status = status, .request_id = "r-7"};
+	for (unsigned status = 400; status < 600; status++) {
+		unsigned seconds = status % 2 + 1;
+		struct page page = {
+			.status = status, .request_id = "r-7", .retry_after_s = seconds};
 		char text[32];
 
 		render(*state, &page);
@@ -112,6 +112,7 @@ test_every_status_renders(void **state)
 		assert_true(has("<code>r-7</code>"));
 		snprintf(text, sizeof(text), "Status %u<", status);
 		assert_true(has(text));
+		assert_true(has(seconds == 1 ? "again in 1 second." : "again in 2 seconds."));
 	}
 }
 
