@@ -222,8 +222,11 @@ receive(const struct git_request *request, struct history *h, struct clone_failu
 
 	own.into = h->repository;
 	own.is_bare = true;
-	own.leave_network = NULL; /* until its end is noted */
-	return history_clear(h, f) && git_clone_run(&own, f) && history_set_received(h, f);
+	own.leave_network = NULL; /* stays until the download is recorded */
+	if (history_clear(h, f) && git_clone_run(&own, f) && history_set_received(h, f))
+		return true;
+	history_discard(h);
+	return false;
 }
 
 /* Publishes in an order that leaves a valid repository after every step. */
@@ -265,11 +268,6 @@ git_history_run(const struct git_request *request, struct clone_failure *f)
 		ok = show(&t, &h);
 		git_repository_free(t.repository);
 		git_libgit2_shutdown();
-	}
-	if (!ok && h.mark_fd >= 0 && !h.is_received) {
-		struct clone_failure ignored = {.problem = CLONE_PROBLEM_NONE};
-
-		(void)!history_clear(&h, &ignored);
 	}
 	history_fini(&h);
 	return ok;

@@ -211,6 +211,14 @@ history_clear(struct history *h, struct clone_failure *f)
 	       failure_set_errno(f, errno, "clear %s", h->repository);
 }
 
+void
+history_discard(struct history *h)
+{
+	struct clone_failure ignored = {.problem = CLONE_PROBLEM_NONE};
+
+	(void)!history_clear(h, &ignored);
+}
+
 /* Returns the name of a pack from that of its index: "pack-<hex>.idx". */
 static bool
 index_name(const char *file, struct str *name)
@@ -332,9 +340,12 @@ history_publish(struct history *h, struct clone_failure *f)
 		ok = publish_pack(from, to, name);
 	ok = ok && fsync(to) == 0;
 	if (!ok) {
-		h->is_received = errno != ENOENT;
+		bool is_lost = errno == ENOENT;
+
 		failure_set_errno(f, errno, "move the packs into place");
-		f->is_transient = !h->is_received;
+		f->is_transient = is_lost;
+		if (is_lost)
+			history_discard(h);
 	}
 	fd_close(from);
 	fd_close(to);
@@ -353,8 +364,8 @@ history_set_remote_head(const struct history *h)
 			RENAME_NOREPLACE);
 }
 
-/* If the process is killed in here, the next run repeats all of it, because "due" is removed
- * last. */
+/* If the process is killed before "due" is removed, the next run repeats this; afterwards
+ * history_is_due removes what is left. */
 void
 history_finish(struct history *h)
 {

@@ -37,11 +37,14 @@ bool history_init(struct history *h, const char *dir, struct clone_failure *f) M
 /* Removes what was received so far, so that `repository` can be created. */
 bool history_clear(struct history *h, struct clone_failure *f) MUST_CHECK;
 
+/* The same after a failure: what remains is removed before the next download. */
+void history_discard(struct history *h);
+
 /* Records durably that `repository` is complete. */
 bool history_set_received(struct history *h, struct clone_failure *f) MUST_CHECK;
 
-/* Moves the packs into objects/pack. If a pack has disappeared, fails and clears is_received:
- * everything must be received again. */
+/* Moves the packs into objects/pack. If a pack has disappeared, fails and discards all that was
+ * received. */
 bool history_publish(struct history *h, struct clone_failure *f) MUST_CHECK;
 
 /* Sets refs/remotes/origin/HEAD as in `repository`, unless it exists. */

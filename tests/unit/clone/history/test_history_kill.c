@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -136,6 +137,9 @@ static const char make_copy[] = "rm -rf now && cp -a template now";
 /* Without a process each for two files that must not exist in the end. */
 #define FSCK "git -c core.commitGraph=false -c core.multiPackIndex=false fsck --full "
 
+static const char check_received[] =
+	"diff -r template/.git/workspace-proxy-history now/.git/workspace-proxy-history";
+
 /* A user's git runs before the cleanup. */
 static const char check_between[] =
 	"set -eu; cd now; test -z \"$(" FSCK "--no-dangling 2>&1)\"; "
@@ -218,6 +222,38 @@ test_a_pack_that_has_gone(void **state)
 	run_script("test -d elsewhere");
 }
 
+/* What another process has received remains, as the lock is not ours. */
+static void
+test_another_process_has_the_lock(void **state)
+{
+	int fd;
+
+	(void)state;
+	run_script(make_copy);
+	fd = open("now/.git/workspace-proxy-history", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_false(run_history());
+	assert_int_equal(close(fd), 0);
+	run_script(check_received);
+	assert_true(run_history());
+	run_script(check_end);
+}
+
+/* An error in reading the list of packs is no reason to receive everything again. */
+static void
+test_a_list_that_cannot_be_read(void **state)
+{
+	(void)state;
+	run_script(make_copy);
+	run_script("cd now/.git/workspace-proxy-history; mv packs list; ln -s list packs");
+	assert_false(run_history());
+	run_script("cd now/.git/workspace-proxy-history; mv list packs");
+	run_script(check_received);
+	assert_true(run_history());
+	run_script(check_end);
+}
+
 static int
 set_up(void **state)
 {
@@ -249,6 +285,8 @@ main(void)
 		cmocka_unit_test(test_killed_twice),
 		cmocka_unit_test(test_a_lock_of_git),
 		cmocka_unit_test(test_a_pack_that_has_gone),
+		cmocka_unit_test(test_another_process_has_the_lock),
+		cmocka_unit_test(test_a_list_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
