@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -32,11 +34,29 @@ pack_memory_has(const struct pack_memory *m, size_t size)
 	return used <= m->budget_bytes && size <= m->budget_bytes - used;
 }
 
+/* Opens a file without a name: NFS, for example, has no O_TMPFILE. After a kill between the two
+ * calls, git gc removes the file. */
+static int
+open_unlinked(const char *directory)
+{
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s/tmp_obj_XXXXXX", directory);
+	int fd = -1;
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		errno = ENAMETOOLONG;
+	else
+		fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		(void)unlink(path);
+	return fd;
+}
+
 /* Disk space is reserved now, so that a full disk is an error here and not a SIGBUS later. */
 static bool
 alloc_file(struct pack_memory *m, struct pack_block *b, size_t size, struct err *e)
 {
-	int fd = open(m->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = open_unlinked(m->directory);
 	void *data = MAP_FAILED;
 	int error = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)size);
 
