@@ -61,7 +61,8 @@ fail(const struct err *e)
 	if (e->code == ERR_MEMORY)
 		git_error_set_oom();
 	else
-		git_error_set_str(GIT_ERROR_INDEXER, e->text);
+		git_error_set_str(e->code == ERR_SYSTEM ? GIT_ERROR_OS : GIT_ERROR_INDEXER,
+				  e->text);
 	return GIT_ERROR;
 }
 
@@ -96,11 +97,11 @@ give_stock_the_file(struct indexer *x, git_indexer_progress *stats)
 		git_error_set_oom();
 		return GIT_ERROR;
 	}
-	while (code == 0 && n > 0) {
+	while (code == 0 && n != 0) {
 		n = pread(x->fd, piece, REPLAY_BYTES, offset);
 		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n < 0)
+			continue;
+		if (n < 0)
 			code = fail_errno("read the pack");
 		else if (n > 0)
 			code = git_indexer_append(x->stock, piece, (size_t)n, stats);

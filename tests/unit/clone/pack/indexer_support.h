@@ -102,6 +102,7 @@ remove_folder(void **state)
 
 struct outcome {
 	int code;
+	int class; /* of libgit2's error */
 	char message[256];
 	char pack[512]; /* path without suffix; "": none */
 	unsigned files; /* in objects/pack */
@@ -172,8 +173,10 @@ index_pack(struct str pack, size_t piece, const struct indexer_options *options,
 	if (o->code == 0)
 		o->code = writer->commit(writer, &o->stats);
 	last = git_error_last();
-	if (o->code != 0 && last != NULL)
+	if (o->code != 0 && last != NULL) {
+		o->class = last->klass;
 		snprintf(o->message, sizeof(o->message), "%s", last->message);
+	}
 	writer->free(writer);
 	git_odb_free(odb);
 	indexer_remove(repository, former);

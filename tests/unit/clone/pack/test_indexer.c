@@ -3,8 +3,27 @@
  * Packs through the indexer: those that git makes on the spot, compared with what git says about
  * them; broken, unusual and hostile ones made by hand.
  */
+#include <errno.h>
+#include <sys/syscall.h>
+
 #include "tests/unit/clone/pack/indexer_support.h"
 #include "tests/unit/emulated.h"
+
+static int pread_error; /* of every other call; 0: none */
+
+/* Stands in for the C library's, to which signals and disks do such things. */
+ssize_t
+pread(int fd, void *data, size_t size, off_t offset)
+{
+	static bool fails;
+
+	fails = !fails;
+	if (pread_error != 0 && fails) {
+		errno = pread_error;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, data, size, offset);
+}
 
 static struct buf
 read_file(const char *path)
@@ -85,6 +104,49 @@ test_unusual_packs_go_to_libgit2(void **state)
 
 		index_pack(buf_view(&pack), 1000, &options, &o);
 		assert_as_git_does(&o);
+		buf_fini(&pack);
+	}
+}
+
+/* By our own parser, and by libgit2 after a look at the pack's first part. */
+static void
+test_reads_that_a_signal_interrupts(void **state)
+{
+	static const char *const names[] = {"ofs", "ref"};
+	const struct indexer_options options = {40000, 1, true, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct buf pack = pack_named(names[i]);
+		struct outcome o = {.code = 0};
+
+		pread_error = EINTR;
+		index_pack(buf_view(&pack), 65536, &options, &o);
+		pread_error = 0;
+		assert_as_git_does(&o);
+		buf_fini(&pack);
+	}
+}
+
+/* A failing disk is not the fault of the pack, which would be refused for good. */
+static void
+test_reads_that_fail(void **state)
+{
+	static const char *const names[] = {"ofs", "ref"};
+	const struct indexer_options options = {PLENTY, 1, true, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct buf pack = pack_named(names[i]);
+		struct outcome o = {.code = 0};
+
+		pread_error = EIO;
+		index_pack(buf_view(&pack), 65536, &options, &o);
+		pread_error = 0;
+		assert_int_not_equal(o.code, 0);
+		assert_non_null(strstr(o.message, strerror(EIO)));
+		assert_int_equal(o.class, GIT_ERROR_OS);
+		assert_int_equal(o.files, 0);
 		buf_fini(&pack);
 	}
 }
@@ -255,6 +317,8 @@ main(void)
 		cmocka_unit_test(test_pack_of_git),
 		cmocka_unit_test(test_tiny_budgets),
 		cmocka_unit_test(test_unusual_packs_go_to_libgit2),
+		cmocka_unit_test(test_reads_that_a_signal_interrupts),
+		cmocka_unit_test(test_reads_that_fail),
 		cmocka_unit_test(test_objects_that_were_left_out),
 		cmocka_unit_test(test_shallow_packs),
 		cmocka_unit_test(test_thin_pack_without_its_bases),
