@@ -34,7 +34,7 @@ struct pool {
 
 	struct lfs_job jobs[LFS_BATCH_OBJECTS_MAX];
 	size_t count;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* also for the states of objects */
 	pthread_cond_t has_work;
 	pthread_cond_t has_result;
 	size_t next, ended; /* jobs taken, and ended */
@@ -56,6 +56,7 @@ run(void *arg)
 	pthread_mutex_lock(&p->lock);
 	while (!p->is_ending) {
 		struct lfs_job *job;
+		bool is_done;
 
 		if (p->next == p->count) {
 			pthread_cond_wait(&p->has_work, &p->lock);
@@ -63,9 +64,10 @@ run(void *arg)
 		}
 		job = &p->jobs[p->next++];
 		pthread_mutex_unlock(&p->lock);
-		if (lfs_client_download(mine->client, p->remote, p->lfs_dir, job))
-			job->object->state = LFS_DONE;
+		is_done = lfs_client_download(mine->client, p->remote, p->lfs_dir, job);
 		pthread_mutex_lock(&p->lock);
+		if (is_done)
+			job->object->state = LFS_DONE;
 		p->ended++;
 		pthread_cond_signal(&p->has_result);
 	}
@@ -130,7 +132,9 @@ report(struct pool *p)
 	for (size_t i = 0; i < p->count; i++)
 		bytes += atomic_load(&p->jobs[i].bytes);
 	progress->lfs.bytes_done = bytes;
+	pthread_mutex_lock(&p->lock);
 	progress->lfs.objects_done = lfs_objects_count(p->objects, LFS_DONE);
+	pthread_mutex_unlock(&p->lock);
 	progress->counters.bytes = p->received + bytes;
 	if (git_steps_report(t, CLONE_LFS))
 		return true;
