@@ -82,30 +82,38 @@ find_commit(struct submodule *s)
 	return ok;
 }
 
-/* Resolves the submodule's URL relative to the parent's, and checks that it is allowed. */
+/* Resolves the submodule's URL relative to the parent's. */
 static bool
-find_address(struct submodule *s, struct clone_failure *f)
+find_url(struct submodule *s, struct clone_failure *f)
 {
 	struct err e = ERR_INIT;
 	struct buf text;
-	struct buf gitlab;
 	bool ok;
 
 	buf_init(&text, URL_MAX_BYTES);
-	buf_init(&gitlab, URL_MAX_BYTES);
 	ok = gitmodules_resolve_url(str_from(s->parent->request->url), s->entry->url, &text, &e);
 	/* Most repositories name GitLab by its ssh address, for which there is no key. */
-	if (ok && remote_url_append_gitlab(&s->settings, buf_view(&text), &gitlab))
-		ok = url_parse(&s->settings.url, buf_view(&gitlab), s->arena, &e);
+	if (ok && remote_url_append_gitlab(&s->settings, buf_view(&text), &s->url))
+		buf_add_str(&s->url, STR(".git"));
 	else if (ok)
-		ok = url_parse(&s->settings.url, buf_view(&text), s->arena, &e);
+		buf_add_str(&s->url, buf_view(&text));
+	ok = ok && (buf_add_byte(&s->url, '\0') || err_set(&e, ERR_LIMIT, "it is too long"));
 	buf_fini(&text);
-	buf_fini(&gitlab);
-	if (!ok)
+	return ok || failure_set(f, CLONE_PROBLEM_REFUSED, "its URL: %s", e.text);
+}
+
+/* Checks that the URL may be cloned, and spells it as that of any clone. */
+static bool
+check_url(struct submodule *s, struct clone_failure *f)
+{
+	struct err e = ERR_INIT;
+
+	if (!url_parse(&s->settings.url, str_from(s->url.data), s->arena, &e))
 		return failure_set(f, CLONE_PROBLEM_REFUSED, "its URL: %s", e.text);
 	if (!remote_url_is_allowed(&s->settings))
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
 				   "its URL is neither on GitLab nor in CLONE_ORIGINS");
+	buf_clear(&s->url);
 	return remote_url_check(&s->settings, f) &&
 	       ((remote_url_append(&s->settings, &s->url) && buf_add_byte(&s->url, '\0')) ||
 		failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory"));
@@ -221,7 +229,8 @@ remove_half(struct submodule *s)
 	(void)mkdir(s->work.data, 0777);
 }
 
-/* Whether "update = none" is set: such a submodule is only registered, as by git. */
+/* Whether "update = none" is set: such a submodule is only registered, as by git, wherever it
+ * is. */
 static bool
 is_skipped(const struct submodule *s)
 {
@@ -232,9 +241,10 @@ static bool
 clone_and_note(struct submodule *s, struct clone_failure *f)
 {
 	bool has_place = false;
-	bool ok = find_address(s, f);
+	bool is_cloned = !is_skipped(s);
+	bool ok = find_url(s, f) && (!is_cloned || check_url(s, f));
 
-	if (ok && !is_skipped(s))
+	if (ok && is_cloned)
 		ok = take_one(s->parent->request, f) && (has_place = find_place(s, f)) &&
 		     clone_one(s, f);
 	ok = ok && note_in_config(s, f);

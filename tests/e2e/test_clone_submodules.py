@@ -215,6 +215,15 @@ def test_update_is_honoured(like_git, target, gitlab, update):
     assert (os.listdir(target / "lib") == []) == (update == "none")
 
 
+@pytest.mark.parametrize("url", ["https://foreign.example.com/group/lib", "git@foreign.example.com:group/lib.git", "http://foreign.example.com/lib?x=1", "file:///srv/lib"])
+def test_one_that_is_only_registered_may_be_anywhere(like_git, target, gitlab, url):
+    text = f'[submodule "lib"]\n\tpath = lib\n\turl = {url}\n\tupdate = none\n'
+    add(gitlab.project.repository, [("lib", "lib", "", "1" * 40)], text)
+    result = like_git()
+    assert "not cloned" not in result.stderr and "missing" not in result.stderr
+    assert git(target, "config", "submodule.lib.url") == url and os.listdir(target / "lib") == []
+
+
 @pytest.mark.parametrize("value, is_shallow", [("= true", True), ("", True), ("= 1", True), ("= no", False)])
 @pytest.mark.parametrize("commit", ["HEAD", "HEAD~2"])
 def test_shallow_is_honoured(like_git, target, gitlab, value, is_shallow, commit):
