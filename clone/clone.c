@@ -275,7 +275,7 @@ take_line(struct clone *c, struct str line)
 	if (c->has_final && c->progress.history.state != CLONE_HISTORY_COMING)
 		return true;
 	if (!clone_progress_parse(line, &p, &e) ||
-	    !progress_may_follow(c->progress.phase, p.phase)) {
+	    !progress_check_order(c->progress.phase, p.phase, &e)) {
 		log_error(NULL, "clone: invalid progress line from the worker", log_err(&e));
 		return false;
 	}

@@ -43,6 +43,14 @@ progress_may_follow(enum clone_phase from, enum clone_phase to)
 	return false;
 }
 
+bool
+progress_check_order(enum clone_phase from, enum clone_phase to, struct err *e)
+{
+	return progress_may_follow(from, to) ||
+	       err_set(e, ERR_PROTOCOL, "phase %s does not follow %s", clone_phase_names[to],
+		       clone_phase_names[from]);
+}
+
 static unsigned
 share(uint64_t done, uint64_t total, unsigned span)
 {

@@ -19,6 +19,7 @@ bool progress_is_running(enum clone_phase phase);
 
 /* Whether `to` may follow `from`; a phase may follow itself. */
 bool progress_may_follow(enum clone_phase from, enum clone_phase to);
+bool progress_check_order(enum clone_phase from, enum clone_phase to, struct err *e) MUST_CHECK;
 
 /* Bytes per second over the last PROGRESS_METER_SLOTS half seconds. */
 #define PROGRESS_METER_SLOTS 8u

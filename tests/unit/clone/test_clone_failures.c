@@ -2,6 +2,8 @@
 /*
  * A worker that fails, breaks, hangs or is not there, and what is tried again.
  */
+#include <sys/mman.h>
+
 #include "tests/unit/clone/clone_support.h"
 
 static void
@@ -49,6 +51,25 @@ test_workers_that_break(void **state)
 
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
 		assert_fails(f, scripts[i], CLONE_PROBLEM_INTERNAL);
+}
+
+static void
+test_phase_that_cannot_follow_is_logged(void **state)
+{
+	struct fixture *f = *state;
+	char text[4096];
+	int log = memfd_create("log", MFD_CLOEXEC);
+	ssize_t len;
+
+	assert_true(log >= 0);
+	log_configure(LOG_ERROR, LOG_TEXT, log);
+	assert_fails(f, "line checkout\nline receiving\nsleep 100\n", CLONE_PROBLEM_INTERNAL);
+	log_configure(LOG_OFF, LOG_TEXT, STDERR_FILENO);
+	len = pread(log, text, sizeof(text) - 1, 0);
+	assert_true(len > 0);
+	text[len] = '\0';
+	assert_non_null(strstr(text, "phase receiving does not follow checkout"));
+	close(log);
 }
 
 static void
@@ -133,6 +154,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_problem_that_the_worker_names),
 		T(test_workers_that_break),
+		T(test_phase_that_cannot_follow_is_logged),
 		T(test_program_that_does_not_exist),
 		T(test_silence_ends_it),
 		T(test_worker_that_ignores_sigterm_is_killed),
