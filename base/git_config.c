@@ -37,7 +37,7 @@ add_spellings(struct git_config *config, const struct git_config_source *source,
 		add_ssh_spellings(config, key, ssh->host, a);
 	if (is_https && gitlab->port == url_default_port(gitlab->scheme))
 		add(config, key,
-		    arena_printf(a, "http://%.*s%.*s/", STR_FMT(gitlab->host),
+		    arena_printf(a, "http%s%.*s/", origin + strlen("https"),
 				 STR_FMT(gitlab->path)));
 }
 
