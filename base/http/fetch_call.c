@@ -14,10 +14,9 @@
 #include "base/http/fetch_library.h"
 #include "base/http/fetch_private.h"
 
-#define HEAD_MAX_BYTES	  65536u /* of all response heads of a request together */
-#define IDLE_MAX_S	  60
-#define CA_CACHE_S	  3600
-#define RETRY_AFTER_MAX_S 86400
+#define HEAD_MAX_BYTES 65536u /* of all response heads of a request together */
+#define IDLE_MAX_S     60
+#define CA_CACHE_S     3600
 
 /* Opens sockets close-on-exec: children would inherit those that libcurl opens itself. */
 static curl_socket_t
@@ -223,20 +222,14 @@ void
 fetch_call_response(const struct fetch_call *call, struct fetch_response *r)
 {
 	char *content_type = NULL;
-	curl_off_t retry_after_s = 0;
 	long status = 0;
 
 	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &content_type);
-	(void)curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-	if (retry_after_s < 0)
-		retry_after_s = 0;
-	if (retry_after_s > RETRY_AFTER_MAX_S)
-		retry_after_s = RETRY_AFTER_MAX_S;
 	*r = (struct fetch_response){
 		.status = (unsigned)status,
 		.body = buf_view(&call->body),
 		.content_type = str_from(content_type),
-		.retry_after_s = (uint32_t)retry_after_s,
+		.retry_after_s = fetch_retry_after_s(call->easy),
 	};
 }

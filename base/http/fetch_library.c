@@ -17,7 +17,8 @@
 #include "base/net/tls/tls_foreign.h"
 #include "base/secret.h"
 
-#define HEADER_MAX_BYTES 65536u
+#define HEADER_MAX_BYTES  65536u
+#define RETRY_AFTER_MAX_S 86400u
 
 static void
 free_wiped(void *data)
@@ -196,6 +197,17 @@ fetch_is_proxy_error(const struct fetch_outcome *o, struct err *e)
 	else
 		return false;
 	return true;
+}
+
+uint32_t
+fetch_retry_after_s(void *easy)
+{
+	curl_off_t s = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &s);
+	if (s < 0)
+		return 0;
+	return s < RETRY_AFTER_MAX_S ? (uint32_t)s : RETRY_AFTER_MAX_S;
 }
 
 /* libcurl 7.88 does not report whether it uses a proxy, but the address that it connects to. */

@@ -39,6 +39,9 @@ bool fetch_add_header(struct curl_slist **headers, const char *name, struct str 
  * and for those that contain a user. */
 bool fetch_read_url(const char *url, char **host, unsigned *port) MUST_CHECK;
 
+/* Returns Retry-After of the response in seconds, at most a day; 0: not given. */
+uint32_t fetch_retry_after_s(void *easy);
+
 /* How a transfer ended. */
 struct fetch_outcome {
 	void *easy;	     /* libcurl's handle */

@@ -14,10 +14,9 @@
 #include "base/clock.h"
 #include "base/http/fetch_library.h"
 
-#define RETRY_AFTER_MAX_S 86400
-#define BUFFER_BYTES	  (1024u * 1024u)
-#define RECEIVE_BYTES	  (256l * 1024l)
-#define HEAD_MAX_BYTES	  65536u
+#define BUFFER_BYTES   (1024u * 1024u)
+#define RECEIVE_BYTES  (256l * 1024l)
+#define HEAD_MAX_BYTES 65536u
 
 struct fetch_stream {
 	struct fetch_stream_options options;
@@ -395,7 +394,6 @@ fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *req
 {
 	char *content_type = NULL;
 	struct str type;
-	curl_off_t retry_after_s = 0;
 	long status = 0;
 
 	if (!start(s, request, e) || !wait_for(s, false, e))
@@ -404,16 +402,13 @@ fetch_stream_open(struct fetch_stream *s, const struct fetch_stream_request *req
 	(void)curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &content_type);
 	type = str_from(content_type);
 	read_location(s, request->url);
-	(void)curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 	if (status < 100 || status > 599)
 		return err_set(e, ERR_PROTOCOL, "%s: unknown status", s->host);
 	*head = (struct fetch_stream_head){
 		.status = (unsigned)status,
 		.content_type = str_trim(str_take(type, str_find_byte(type, ';'))),
 		.location = str_from(s->location),
-		.retry_after_ms = retry_after_s > 0 && retry_after_s < RETRY_AFTER_MAX_S
-					  ? (uint64_t)retry_after_s * 1000
-					  : 0,
+		.retry_after_ms = fetch_retry_after_s(s->easy) * UINT64_C(1000),
 	};
 	return true;
 }

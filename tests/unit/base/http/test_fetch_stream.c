@@ -122,6 +122,9 @@ test_answers(void **state)
 	expect_body(s, "");
 	assert_true(open_path(s, plain_port, "/busy", &head, &e));
 	assert_int_equal(head.status, 503);
+	assert_int_equal(head.retry_after_ms, 17000);
+	assert_true(open_path(s, plain_port, "/patient", &head, &e));
+	assert_int_equal(head.retry_after_ms, 86400000);
 	assert_true(open_path(s, plain_port, "/redirect", &head, &e));
 	assert_int_equal(head.status, 302);
 	snprintf(location, sizeof(location), "http://127.0.0.1:%u/ok", plain_port);
