@@ -269,9 +269,8 @@ child_collect(struct child *c, int *status)
 void
 child_signal(const struct child *c, int number)
 {
-	/* The process group may not exist yet right after the start. */
-	if (c->pid != 0 && kill(-c->pid, number) < 0)
-		(void)kill(c->pid, number);
+	if (c->pid != 0)
+		(void)kill(-c->pid, number);
 }
 
 static bool
