@@ -57,7 +57,7 @@ static const char *const problems[] = {
 	[CLONE_PROBLEM_INTERNAL] = "The clone failed unexpectedly. Retry; if it happens again, an "
 				   "administrator can find the reason in the log.",
 	[CLONE_PROBLEM_OTHER_REPOSITORY] =
-		"{dir} is a clone of another repository than {repository}. It was not changed: "
+		"{dir} is a clone of a repository other than {repository}. It was not changed: "
 		"open the IDE to work with it, or move it away and retry.",
 };
 

@@ -139,8 +139,8 @@ set_conversion_failure(struct checkout *c, const struct file *f, const struct bl
 		return failure_set(c->transfer->failure, CLONE_PROBLEM_INTERNAL,
 				   "out of memory to convert %.200s", f->path);
 	return failure_set(c->transfer->failure, CLONE_PROBLEM_REFUSED,
-			   "with its attributes \"%.200s\" has more than CLONE_FILE_BYTES_MAX "
-			   "(%llu) bytes",
+			   "\"%.200s\" exceeds CLONE_FILE_BYTES_MAX (%llu bytes) after conversion "
+			   "(.gitattributes)",
 			   f->path, (unsigned long long)max);
 }
 

@@ -226,7 +226,9 @@ check_limits(const struct transfer *t, const struct lfs *lfs, struct err *e)
 	if (lfs->filter.steps_left == 0)
 		return err_set(e, ERR_LIMIT, "the patterns of .lfsconfig take too long to match");
 	if (!git_steps_can_write_files(t))
-		return err_set(e, ERR_SYSTEM, "the file system has no permissions, links or case");
+		return err_set(e, ERR_SYSTEM,
+			       "a tree is not sorted, or the file system has no "
+			       "permissions, links or case");
 	if (received > max || lfs->files_bytes > max - received)
 		return err_set(e, ERR_LIMIT,
 			       "they have %llu bytes, more than CLONE_BYTES_MAX (%llu) leaves",

@@ -177,4 +177,4 @@ def test_rules_without_bound_are_refused(gitlab, certificates, target):
 def test_files_that_grow_beyond_the_limit_are_refused(gitlab, certificates, target, attributes):
     """They are in memory while they are written."""
     files = {".gitattributes": (0o100644, f"a {attributes}\n".encode()), "a": (0o100644, b"$Id$\n\n\n\n" * 4000)}
-    assert 'a\\" has more than CLONE_FILE_BYTES_MAX' in refused(gitlab, certificates, target, files, CLONE_FILE_BYTES_MAX="40KiB")
+    assert 'a\\" exceeds CLONE_FILE_BYTES_MAX (40960 bytes) after conversion' in refused(gitlab, certificates, target, files, CLONE_FILE_BYTES_MAX="40KiB")
