@@ -50,11 +50,11 @@ void clone_watch_start(struct clone_watch *w, struct clone *c, clone_changed_fn 
 void clone_watch_stop(struct clone_watch *w);
 
 /*
- * `workspace-proxy clone` (clone_worker.c). With --worker it reads the token from descriptor 3 and
- * writes progress to descriptor 4, and with --wait after it waits up to a minute for a target that
- * is not writable yet; without it shows a progress bar and takes the token from the
- * settings. settings may be NULL for --help. Exit codes: 0 done, 1 configuration, 2 usage, else 10
- * plus enum clone_problem.
+ * `workspace-proxy clone` (clone_worker.c). With --worker: reads the token from descriptor 3 and
+ * writes progress to descriptor 4; a following --wait waits up to a minute for a target that is not
+ * writable yet. Without --worker: shows its progress and takes the token from the settings.
+ * settings may be NULL for --help. Exit codes: 0 done, 1 configuration, 2 usage, else 10 plus enum
+ * clone_problem.
  */
 int clone_run(const struct clone_settings *settings, int argc, char **argv);
 

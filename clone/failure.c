@@ -149,7 +149,7 @@ failure_delay_ms(const struct clone_failure *f, unsigned attempt, uint16_t rando
 		delay_ms *= 2;
 	if (delay_ms > DELAY_MAX_MS)
 		delay_ms = DELAY_MAX_MS;
-	/* Subtract up to a quarter, so that clients that lost a server do not return at the same
+	/* Vary it by up to a quarter, so that clients that lost a server do not return at the same
 	 * moment. */
 	delay_ms = delay_ms * 3 / 4 + delay_ms / 2 * random / UINT16_MAX;
 	if (delay_ms < f->retry_after_ms)

@@ -202,6 +202,6 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	free(t.tag);
 	free(t.extra);
 	free(t.unborn);
-	/* When our callback stops libgit2, there is no other reason. */
+	/* If our callback stopped libgit2, no failure has been recorded yet. */
 	return ok || failure_set(f, CLONE_PROBLEM_INTERNAL, "stopped");
 }

@@ -47,9 +47,9 @@ struct expansion {
 struct attributes {
 	struct attribute_file *files;
 	size_t files_count, files_size;
-	size_t bytes; /* remaining steps of all files together */
-	uint64_t steps_left;
-	struct str *macros; /* names, sorted */
+	size_t bytes;	     /* memory of all files together */
+	uint64_t steps_left; /* for parsing and matching */
+	struct str *macros;  /* names, sorted */
 	size_t macros_count;
 	/* Indexed by the attribute's number; count 0: the attribute is no macro. */
 	struct rule *definitions;

@@ -75,8 +75,9 @@ bool credential_is_for(const struct credential_request *r, const struct url *ori
 bool credential_add_command(struct buf *out, struct str program, struct str socket) MUST_CHECK;
 
 /*
- * `workspace-proxy credential`: git's helper. Needs only the socket's path. Exit codes: 0 done or
- * nothing to do; 1 sidecar unreachable; 2 usage.
+ * `workspace-proxy credential`: git's helper. Needs only the socket's path. Exit codes: 0 done,
+ * nothing to do, or git was told to quit (also if the sidecar is unreachable); 1 refused, no socket
+ * configured, or invalid input; 2 usage.
  */
 int credential_run(int argc, char **argv);
 

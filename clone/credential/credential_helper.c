@@ -52,8 +52,9 @@ print_usage(FILE *out, int code)
 		"CREDENTIAL_SOCKET; without it " PREFIX "CREDENTIAL_SOCKET counts, then\n"
 		"credential.sock in " PREFIX "STATE_DIR.\n"
 		"\n"
-		"Exit codes: 0 done, or nothing to say; 1 the sidecar can't be asked; 2 command\n"
-		"line.\n",
+		"Exit codes: 0 done, nothing to do, or git was told to quit (also if the\n"
+		"sidecar is unreachable); 1 refused, no socket configured, or invalid input;\n"
+		"2 usage.\n",
 		out);
 	return code;
 }

@@ -220,7 +220,8 @@ make_temporary(struct target *t, struct clone_failure *f)
 			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (t->lock_fd < 0 || mkdirat(t->temporary_fd, TARGET_MOVE_TREE, 0777) < 0)
 		return failure_set_errno(f, errno, "prepare %s", path);
-	/* Without locks on this file system two concurrent clones cannot be told apart. */
+	/* Without locks on this file system a later run can't tell a leftover from a live clone,
+	 * and keeps both. */
 	(void)flock(t->lock_fd, LOCK_EX | LOCK_NB);
 	return true;
 }

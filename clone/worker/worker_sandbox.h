@@ -10,7 +10,8 @@
 #include "clone/settings.h"
 
 /* Call it at the start: permits no programs, no listeners, and no files but the system's, the
- * target's surroundings and GitLab's authorities. Files with secrets are not among them. */
+ * CA file, the target's surroundings and the marker's directory (clone_permit). Files with
+ * secrets are not among them. */
 void worker_sandbox_enter(const struct clone_settings *settings);
 
 /* Call it once nothing more is fetched and connections are closed: permits no sockets. May be
