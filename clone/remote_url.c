@@ -113,6 +113,15 @@ split_short(struct str text, struct location *p)
 	return true;
 }
 
+static struct str
+without_port(struct str authority)
+{
+	size_t bracket = str_find_byte(authority, ']');
+	size_t end = bracket == SIZE_MAX ? str_find_byte(authority, ':') : bracket + 1;
+
+	return str_take(authority, end);
+}
+
 static bool
 split(struct str text, struct location *p)
 {
@@ -136,8 +145,8 @@ split(struct str text, struct location *p)
 	if (str_ends_with(p->host, port))
 		p->host.len -= port.len;
 	/* ssh uses another port of the same host. */
-	if (p->is_ssh && str_find_byte(p->host, ':') != SIZE_MAX && p->host.data[0] != '[')
-		p->host = str_take(p->host, str_find_byte(p->host, ':'));
+	if (p->is_ssh)
+		p->host = without_port(p->host);
 	set_path(p, str_skip(rest, slash));
 	return true;
 }
@@ -153,12 +162,24 @@ without_root(struct str path, struct str root)
 	return path;
 }
 
+/* Whether this host of a location, in brackets if it is an IPv6 address, is that of u. */
+static bool
+is_host(const struct url *u, struct str host)
+{
+	bool has_brackets = str_starts_with(host, STR("[")) && str_ends_with(host, STR("]"));
+
+	if (has_brackets != u->host_is_ipv6)
+		return false;
+	return str_equal_nocase(has_brackets ? str_take(str_skip(host, 1), host.len - 2) : host,
+				u->host);
+}
+
 /* Whether an ssh URL with this host leads to GitLab. The port does not matter, because the host is
  * GitLab's. */
 static bool
 is_ssh_host(const struct clone_settings *settings, struct str host)
 {
-	return str_equal_nocase(host, settings->gitlab_url.host) ||
+	return is_host(&settings->gitlab_url, host) ||
 	       (settings->gitlab_ssh.host.len > 0 &&
 		str_equal_nocase(host, settings->gitlab_ssh.host));
 }
@@ -172,11 +193,10 @@ remote_url_append_gitlab(const struct clone_settings *settings, struct str url, 
 
 	if (str_is_empty(gitlab->host) || !split(url, &l) || str_is_empty(l.path))
 		return false;
-	snprintf(authority, sizeof(authority), "%.*s:%u", STR_FMT(gitlab->host),
-		 (unsigned)gitlab->port);
+	snprintf(authority, sizeof(authority), gitlab->host_is_ipv6 ? "[%.*s]:%u" : "%.*s:%u",
+		 STR_FMT(gitlab->host), (unsigned)gitlab->port);
 	if (l.is_ssh ? !is_ssh_host(settings, l.host)
-		     : !str_equal_nocase(l.host, gitlab->host) &&
-			       !str_equal_nocase(l.host, str_from(authority)))
+		     : !is_host(gitlab, l.host) && !str_equal_nocase(l.host, str_from(authority)))
 		return false;
 	/* ssh's paths lack GitLab's relative URL root. */
 	return url_add_origin(gitlab, out) && (!l.is_ssh || buf_add_str(out, gitlab->path)) &&
@@ -195,11 +215,8 @@ remote_url_is_same(const struct clone_settings *settings, const char *url)
 	ok = remote_url_append_text(&settings->url, &text) && split(buf_view(&text), &ours) &&
 	     split(str_from(url), &theirs);
 	if (ok && theirs.is_ssh) {
-		bool is_host = remote_url_is_gitlab(settings)
-				       ? is_ssh_host(settings, theirs.host)
-				       : str_equal_nocase(settings->url.host, theirs.host);
-
-		ok = is_host &&
+		ok = (remote_url_is_gitlab(settings) ? is_ssh_host(settings, theirs.host)
+						     : is_host(&settings->url, theirs.host)) &&
 		     str_equal(without_root(ours.path, settings->gitlab_url.path), theirs.path);
 	} else if (ok) {
 		ok = str_equal_nocase(ours.host, theirs.host) && str_equal(ours.path, theirs.path);

@@ -231,6 +231,44 @@ test_ssh_server_at_another_host(void **state)
 }
 
 static void
+test_gitlab_at_an_ipv6_address(void **state)
+{
+	static const char *const spellings[] = {
+		"http://[fd00::1]/root/group/lib.git",
+		"http://[FD00::1]:8443/root/group/lib",
+		"https://oauth2@[fd00::1]:8443/root/group/lib",
+		"ssh://git@[fd00::1]/group/lib.git",
+		"ssh://git@[fd00::1]:2222/group/lib.git",
+	};
+	static const char *const others[] = {
+		"http://[fd00::1]:8080/root/group/lib.git",
+		"http://[fd00::2]/root/group/lib.git",
+		"http://fd00::1/root/group/lib.git",
+		"ssh://git@[fd00::2]:2222/group/lib.git",
+		"ssh://git@[fd00::1/group/lib.git",
+	};
+	struct fixture *f = *state;
+	struct buf text;
+
+	set(f, "https://[fd00::1]:8443/root/group/lib.git", "https://[fd00::1]:8443/root");
+	buf_init(&text, URL_MAX_BYTES);
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+		buf_clear(&text);
+		if (!remote_url_append_gitlab(&f->settings, str_from(spellings[i]), &text))
+			fail_msg("%s", spellings[i]);
+		assert_true(
+			str_equal(buf_view(&text), STR("https://[fd00::1]:8443/root/group/lib")));
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (remote_url_append_gitlab(&f->settings, str_from(others[i]), &text))
+			fail_msg("%s", others[i]);
+	}
+	assert_same(f, "ssh://git@[fd00::1]:2222/group/lib.git", true);
+	assert_same(f, "ssh://git@[fd00::2]:2222/group/lib.git", false);
+	buf_fini(&text);
+}
+
+static void
 test_further_origins(void **state)
 {
 	struct fixture *f = *state;
@@ -296,6 +334,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_remotes_of_the_same_repository, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_ssh_server_at_another_host, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gitlab_at_an_ipv6_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_further_origins, setup, teardown),
 		cmocka_unit_test(test_statuses_worth_a_retry),
 		cmocka_unit_test(test_pauses_grow_within_bounds),
