@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/log/log.h"
+#include "base/process/thread.h"
 #include "base/secret.h"
 #include "base/str.h"
 
@@ -160,6 +161,8 @@ sandbox_enter(const struct sandbox_settings *settings, const struct confine_rule
 	      unsigned restricted, unsigned groups)
 {
 	struct err e = ERR_INIT;
+
+	err_assert(thread_is_only());
 	bool ok = settings->landlock && confine_process(rules, restricted, &e);
 	const char *landlock = report("landlock", settings->landlock, ok, &e);
 

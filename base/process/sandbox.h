@@ -43,8 +43,8 @@ bool sandbox_add_file(struct confine_rules *rules, const char *path, struct aren
 const char *sandbox_surroundings(const char *path, struct arena *a) MUST_CHECK;
 bool sandbox_is_mount_point(const char *path);
 
-/* Applies both sandboxes permanently, as far as the settings say. The process must have a single
- * thread. */
+/* Applies both sandboxes permanently, as far as the settings say. Asserts that the process has a
+ * single thread: Landlock would not restrict others. */
 void sandbox_enter(const struct sandbox_settings *settings, const struct confine_rules *rules,
 		   unsigned restricted, unsigned groups);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static int
@@ -66,6 +67,15 @@ thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, unsigned timeout_m
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
+}
+
+/* A directory has two links, and one for each directory in it: here for each thread. */
+bool
+thread_is_only(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) != 0 || st.st_nlink <= 3;
 }
 
 unsigned

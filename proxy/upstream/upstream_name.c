@@ -158,7 +158,7 @@ upstream_name_new(struct loop *l, const struct upstream_name_options *options,
 		upstream_name_free(n);
 		return NULL;
 	}
-	look_up(n);
+	loop_timer_start(&n->timer, 0); /* from the loop: see sandbox_enter */
 	return n;
 }
 

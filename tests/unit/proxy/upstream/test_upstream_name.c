@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log/log.h"
+#include "base/process/thread.h"
 #include "proxy/upstream/upstream_name.h"
 #include "tests/unit/loop_guard.h"
 
@@ -306,6 +307,22 @@ test_hanging_name_servers(void **state)
 	assert_int_equal(atomic_load(&lookups), 2);
 }
 
+/* Landlock does not restrict threads that run before the process enters the sandbox. */
+static void
+test_no_thread_before_the_loop_runs(void **state)
+{
+	(void)state;
+	while (!thread_is_only()) /* those of other tests may just be ending */
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(pipe2(hang, O_CLOEXEC), 0);
+	answer = "192.0.2.1";
+	open_name(10000);
+	assert_true(thread_is_only());
+	while (atomic_load(&lookups) == 0)
+		run(on_stop, 1);
+	assert_false(thread_is_only());
+}
+
 static void
 test_free_during_a_look_up(void **state)
 {
@@ -313,6 +330,8 @@ test_free_during_a_look_up(void **state)
 	assert_int_equal(pipe2(hang, O_CLOEXEC), 0);
 	answer = "192.0.2.1";
 	open_name(100);
+	while (atomic_load(&lookups) == 0)
+		run(on_stop, 1);
 	upstream_name_free(name);
 	name = NULL;
 	end_hang();
@@ -347,6 +366,7 @@ main(void)
 		T(test_no_such_name),
 		T(test_failing_name_servers),
 		T(test_hanging_name_servers),
+		T(test_no_thread_before_the_loop_runs),
 		T(test_free_during_a_look_up),
 		T(test_hurry),
 	};
