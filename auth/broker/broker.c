@@ -83,15 +83,18 @@ static bool
 may_ask(struct broker *b, const struct broker_request *r, struct broker_end *end)
 {
 	uint32_t blocked_s = client_rate_blocked_s(gitlab_client_rate(b->gitlab));
+	uint32_t wait_s = 0;
 
-	*end = (struct broker_end){BROKER_RESULT_RATE_LIMITED, 0, "too many requests per minute"};
 	if (r->operation != BROKER_REVOKE && deny_list_has_host(b->deny_list, r->authority)) {
 		*end = (struct broker_end){BROKER_RESULT_DENIED_WORKSPACE, 0,
 					   "denied by the operator"};
 		return false;
 	}
-	if (!broker_rate_charge(&b->rate, r->authority, &end->retry_after_s))
+	if (!broker_rate_charge(&b->rate, r->authority, &wait_s)) {
+		*end = (struct broker_end){BROKER_RESULT_RATE_LIMITED, wait_s,
+					   "too many requests per minute"};
 		return false;
+	}
 	if (blocked_s > 0) {
 		*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, blocked_s,
 					   "rate limited by GitLab"};

@@ -243,37 +243,38 @@ on_revoked(struct gitlab_answer *answer, void *arg)
 			      answer->err.text);
 }
 
-/* Treats a refresh token of another workspace, or one that is too old, as invalid. */
+/* Treats a refresh token of another workspace, or one that is too old, as invalid. Does not change
+ * *end if memory is short. */
 static bool
 unwrap_refresh(struct broker_call *c, struct str token, struct broker_end *end)
 {
 	struct wrapped_token refresh = {.user_id = 0};
 	struct buf memory;
-	bool ok;
 
 	buf_init(&memory, COOKIE_TEXT_MAX);
-	end->result = BROKER_RESULT_GRANT_INVALID;
-	ok = wrapped_token_read(&refresh, token, &c->broker->refresh_keys, buf_view(&c->authority),
-				&memory);
-	if (!ok) {
-		end->reason = "the refresh token is not this workspace's, or its key is gone";
+	if (!wrapped_token_read(&refresh, token, &c->broker->refresh_keys, buf_view(&c->authority),
+				&memory)) {
+		*end = (struct broker_end){
+			BROKER_RESULT_GRANT_INVALID, 0,
+			"the refresh token is not this workspace's, or its key is gone"};
 	} else if (clock_wall_ms() - refresh.login_ms > (int64_t)c->broker->relay->renew_max_ms) {
-		end->reason = "the login is older than RELAY_RENEW_MAX";
-		ok = false;
+		*end = (struct broker_end){BROKER_RESULT_GRANT_INVALID, 0,
+					   "the login is older than RELAY_RENEW_MAX"};
 	} else {
 		c->user_id = refresh.user_id;
 		c->login_ms = refresh.login_ms;
 		c->refresh = secret_from_str(refresh.token);
-		ok = c->refresh != NULL;
 	}
 	buf_wipe_fini(&memory);
-	return ok;
+	return c->refresh != NULL;
 }
 
+/* False: *end says why, unless memory is short. */
 static bool
 ask_gitlab(struct broker_call *c, const struct broker_request *r, struct broker_end *end)
 {
 	struct gitlab *g = c->broker->gitlab;
+	enum broker_result denied;
 	struct secret *token;
 
 	switch (r->operation) {
@@ -287,8 +288,8 @@ ask_gitlab(struct broker_call *c, const struct broker_request *r, struct broker_
 	case BROKER_REFRESH:
 		if (!unwrap_refresh(c, r->token, end))
 			return false;
-		if (is_denied(c, &end->result)) {
-			end->reason = "denied by the operator";
+		if (is_denied(c, &denied)) {
+			*end = (struct broker_end){denied, 0, "denied by the operator"};
 			return false;
 		}
 		c->asking = gitlab_refresh(g, c->refresh, 0, on_tokens, c);
@@ -301,7 +302,6 @@ ask_gitlab(struct broker_call *c, const struct broker_request *r, struct broker_
 	case BROKER_OPERATIONS:
 		break;
 	}
-	*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, BROKER_BUSY_RETRY_S, "out of memory"};
 	return c->asking != NULL;
 }
 
@@ -331,11 +331,9 @@ broker_call_start(struct broker *b, const struct broker_request *r, struct broke
 {
 	struct broker_call *c = call_new(b, r);
 
-	if (c == NULL) {
-		*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, BROKER_BUSY_RETRY_S,
-					   "out of memory"};
+	*end = (struct broker_end){BROKER_RESULT_UNAVAILABLE, BROKER_BUSY_RETRY_S, "out of memory"};
+	if (c == NULL)
 		return NULL;
-	}
 	if (!ask_gitlab(c, r, end)) {
 		call_free(c);
 		return NULL;

@@ -3,6 +3,8 @@
  * The broker's questions to GitLab: what it asks, what a workspace gets of the answer, and that no
  * token is left over that nobody gets.
  */
+#include <sys/resource.h>
+
 #include "auth/broker/broker_private.h"
 #include "auth/broker/wrapped_token.h"
 #include "tests/unit/auth/auth_support.h"
@@ -425,6 +427,29 @@ test_no_memory_for_a_request(void **state)
 	assert_int_equal(broker->calls_count, 0);
 }
 
+#ifndef SANITIZED /* sanitizers need memory of their own */
+static void
+test_no_memory_does_not_end_the_session(void **state)
+{
+	struct broker_request r = {.operation = BROKER_REFRESH, .authority = STR(HOST)};
+	struct broker_end end = {BROKER_RESULT_OK, 0, NULL};
+	struct rlimit usual;
+	struct buf token;
+
+	(void)state;
+	wrap(&token, 42);
+	r.token = buf_view(&token);
+	free(malloc(65536)); /* leaves the heap memory that is not a secret's */
+	assert_int_equal(getrlimit(RLIMIT_AS, &usual), 0);
+	assert_int_equal(setrlimit(RLIMIT_AS, &(struct rlimit){1, usual.rlim_max}), 0);
+	const struct broker_call *call = broker_call_start(broker, &r, &channel, &end);
+	assert_int_equal(setrlimit(RLIMIT_AS, &usual), 0);
+	assert_true(call == NULL && end.result == BROKER_RESULT_UNAVAILABLE);
+	assert_string_equal(end.reason, "out of memory");
+	buf_fini(&token);
+}
+#endif
+
 static void
 test_keys_change_while_gitlab_is_asked(void **state)
 {
@@ -465,6 +490,9 @@ main(void)
 		T(test_sign_out_continues_after_restart),
 		T(test_a_cancelled_call),
 		T(test_no_memory_for_a_request),
+#ifndef SANITIZED
+		T(test_no_memory_does_not_end_the_session),
+#endif
 		T(test_keys_change_while_gitlab_is_asked),
 	};
 
