@@ -113,8 +113,8 @@ add_field(struct buf *form, const char *name, struct str value)
 	buf_add_str(form, str_from(name));
 	buf_add_byte(form, '=');
 	/* Reserve first, so that no part of a secret is left in memory that was reallocated. */
-	if (buf_reserve(form, value.len * 3))
-		url_encode(form, value);
+	if (!buf_reserve(form, value.len * 3) || !url_encode(form, value))
+		form->failed = true;
 }
 
 static void
