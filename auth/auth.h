@@ -109,4 +109,8 @@ void auth_watch_stop(struct auth_watch *w); /* does nothing when not watching */
  * session was used last. Does nothing when not watching. */
 void auth_watch_note_use(struct auth_watch *w, uint64_t now_ms);
 
+/* A watch has reported this reason: makes v, which allowed a request, refuse it, with 401 or, for
+ * AUTH_END_UNCONFIRMED, 503. */
+void auth_verdict_ended(struct auth_verdict *v, enum auth_end reason);
+
 #endif

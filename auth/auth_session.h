@@ -44,11 +44,14 @@ enum auth_end {
 	AUTH_END_EXPIRED,
 	AUTH_END_REFUSED,
 	AUTH_END_UNSHARED, /* the port is no longer shared with its guests */
+	/* The session continues, but must not be used until GitLab confirms access: it did not
+	 * respond before its last answer expired. */
+	AUTH_END_UNCONFIRMED,
 };
 typedef void auth_ended_fn(enum auth_end reason, void *arg);
 
-/* Reports the end of a session. A watched session (an open WebSocket, a long request) counts as
- * used. */
+/* Reports the end of a session, or of its last confirmation. A watched session (an open WebSocket,
+ * a long request) counts as used. */
 struct auth_watch {
 	struct auth_session *session; /* NULL: not watching */
 	LIST_ENTRY(auth_watch) entry;

@@ -102,6 +102,17 @@ on_session_answer(struct auth_session *s, enum session_wait_result result, void 
 	call.done(call.verdict, call.arg);
 }
 
+void
+auth_verdict_ended(struct auth_verdict *v, enum auth_end reason)
+{
+	const struct auth_session *s = v->identity_session;
+
+	if (reason == AUTH_END_UNCONFIRMED)
+		verdict_not_answered(v, session_retry_after_s(s), session_failure(s));
+	else
+		verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+}
+
 static struct auth_call *
 wait_for_answer(struct auth *a, const struct gate *g, struct auth_session *s,
 		const struct auth_facts *facts, struct auth_verdict *v)

@@ -33,7 +33,7 @@ on_timer(void *arg)
 		return;
 	}
 	if (is_watched && is_too_old)
-		auth_watches_tell(&s->watches, AUTH_END_REFUSED);
+		auth_watches_tell(&s->watches, AUTH_END_UNCONFIRMED);
 	else if (is_watched)
 		session_recheck(s);
 	session_arm_timer(s);

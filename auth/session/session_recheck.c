@@ -196,6 +196,12 @@ session_failure(const struct auth_session *s)
 	return s->failure;
 }
 
+uint32_t
+session_retry_after_s(const struct auth_session *s)
+{
+	return session_authorization_retry_after_s(&s->authorization);
+}
+
 void
 session_require_answer(struct auth_session *s)
 {

@@ -19,8 +19,9 @@ enum session_status {
  * due. */
 enum session_status session_check(struct auth_session *s, uint32_t *retry_after_s);
 
-/* Why GitLab did not answer: the reason for SESSION_UNAVAILABLE. */
+/* Why GitLab did not answer, and when it is asked again: for SESSION_UNAVAILABLE. */
 enum err_code session_failure(const struct auth_session *s);
+uint32_t session_retry_after_s(const struct auth_session *s);
 
 /* Makes the next session_check wait for a new answer if GitLab's last one is older than the
  * interval. */

@@ -27,6 +27,7 @@ enum websocket_close_code {
 	WEBSOCKET_NO_CODE = 1005, /* the close frame has no code; never sent */
 	WEBSOCKET_POLICY_VIOLATION = 1008,
 	WEBSOCKET_INTERNAL_ERROR = 1011,
+	WEBSOCKET_TRY_AGAIN_LATER = 1013,
 };
 
 #define WEBSOCKET_HEADER_MAX  14u

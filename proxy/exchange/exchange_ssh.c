@@ -102,14 +102,15 @@ end_tunnel(struct exchange_ssh *ssh, unsigned code, const char *reason)
 static void
 close_ssh(struct exchange *x, unsigned close_code)
 {
-	struct exchange_ssh *ssh = x->ssh;
-
-	if (ssh->is_open && close_code == WEBSOCKET_GOING_AWAY)
-		end_tunnel(ssh, close_code, "the workspace's proxy is stopping");
-	else if (ssh->is_open)
-		end_tunnel(ssh, close_code, "the session has ended: sign in again");
-	else if (close_code == WEBSOCKET_POLICY_VIOLATION)
-		reply_problem(x, 401, AUTH_PROBLEM_LOGIN_REQUIRED);
+	if (x->ssh->is_open && close_code == WEBSOCKET_GOING_AWAY)
+		end_tunnel(x->ssh, close_code, "the workspace's proxy is stopping");
+	else if (x->ssh->is_open && close_code == WEBSOCKET_TRY_AGAIN_LATER)
+		end_tunnel(x->ssh, close_code,
+			   "GitLab can't be reached to confirm access: try again later");
+	else if (x->ssh->is_open)
+		end_tunnel(x->ssh, close_code, "the session has ended: sign in again");
+	else if (close_code != WEBSOCKET_GOING_AWAY)
+		reply_verdict(x);
 }
 
 static void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ends exchanges whose session has ended, or whose port is no longer public: WebSockets and other
- * long-lived ones, and requests that the upstream has not answered yet.
+ * Ends exchanges whose session has ended or could not be confirmed in time, or whose port is no
+ * longer public: WebSockets and other long-lived ones, and requests that the upstream has not
+ * answered yet.
  */
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/response/reply.h"
@@ -12,7 +13,7 @@ cancel_forwarding(struct exchange *x)
 {
 	upstream_release(x->upstream);
 	x->upstream = NULL;
-	reply_problem(x, 401, AUTH_PROBLEM_LOGIN_REQUIRED);
+	reply_verdict(x);
 }
 
 static void
@@ -25,10 +26,17 @@ on_session_ended(enum auth_end reason, void *arg)
 		[AUTH_END_UNSHARED] = "no longer shared",
 	};
 	struct exchange *x = arg;
+	bool is_unconfirmed = reason == AUTH_END_UNCONFIRMED;
 
-	log_info(&x->log, "session ended while in use", log_cstr("reason", reasons[reason]));
+	auth_verdict_ended(&x->verdict, reason);
+	if (is_unconfirmed)
+		log_info(&x->log, "access could not be confirmed");
+	else
+		log_info(&x->log, "session ended while in use",
+			 log_cstr("reason", reasons[reason]));
 	if (x->part != NULL)
-		exchange_close(x, WEBSOCKET_POLICY_VIOLATION);
+		exchange_close(x, is_unconfirmed ? WEBSOCKET_TRY_AGAIN_LATER
+						 : WEBSOCKET_POLICY_VIOLATION);
 	else if (x->state == EXCHANGE_RESPONSE)
 		exchange_abort(x);
 	else if (x->state == EXCHANGE_FORWARD)

@@ -142,6 +142,29 @@ def test_an_unreachable_gitlab_is_forgiven_for_a_while(impatient, gitlab, client
     eventually(lambda: client.navigate(impatient.origin + "/").status == 200)
 
 
+def test_what_an_outage_ends_is_told_so_and_the_session_goes_on(impatient, gitlab, upstream, client):
+    """A WebSocket and a request that waits for the IDE, neither of which makes the proxy ask GitLab."""
+    import websocket
+
+    client.login(impatient.origin + "/", "sasha", "sasha-password")
+    cookie = [("Cookie", f"{SESSION}={client.cookie(SESSION).value}")]
+    with impatient.raw() as tab, impatient.raw() as raw:
+        assert tab.upgrade("/ws", impatient.host, impatient.origin, cookie).status == 101
+        upstream.answer = lambda connection, request: connection.read_exactly(1)  # which never comes
+        raw.request("GET", "/slow", cookie, host=impatient.host)
+        upstream.wait(lambda: any(request.path == "/slow" for request in upstream.requests))
+        gitlab.faults.add("graphql", status=503)
+        opcode, payload, _ = tab.read_frame()
+        assert opcode == websocket.CLOSE and websocket.close_code(payload) == 1013
+        response = raw.read_response()
+    assert response.status == 503 and response.json()["error"] == "gitlab_unavailable"
+    assert 1 <= int(response.get("Retry-After")) <= 60
+    assert len(impatient.log_entries(message="access could not be confirmed")) == 2
+    assert not impatient.log_entries(message="session ended while in use")
+    gitlab.faults.clear()
+    eventually(lambda: client.fetch(impatient.origin + "/oauth2/userinfo").status == 200)
+
+
 # Refreshing
 
 

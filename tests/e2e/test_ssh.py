@@ -172,6 +172,16 @@ def test_everything_that_ends_the_session_ends_the_shell(laptop, container, gitl
         assert again.returncode == 255 and b"workspace-proxy login" in again.stderr
 
 
+def test_an_outage_of_gitlab_ends_the_shell_but_not_the_session(laptop, gitlab):
+    process = ssh.open_shell(laptop)
+    gitlab.faults.add("graphql", status=503)
+    process.wait(PATIENCE_S)
+    stderr = process.stderr.read().decode()
+    assert process.returncode == 255 and "GitLab can't be reached to confirm access: try again later" in stderr, stderr
+    gitlab.faults.clear()
+    wait_until(lambda: laptop.ssh("true").returncode == 0, what="GitLab's answer")
+
+
 def test_a_token_outlives_a_restart_with_its_session(make_proxy, gitlab, upstream, container, tmp_path, make_computer, client):
     state = tmp_path / "state"
     state.mkdir()

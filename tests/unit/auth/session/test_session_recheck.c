@@ -129,8 +129,11 @@ test_grace_ends_watches(void **state)
 	break_request("/api/graphql", ERR_TIMEOUT, true);
 	assert_int_equal(ended[0], -1);
 	world_run_until(&world, first_is_told);
-	assert_int_equal(ended[0], AUTH_END_REFUSED);
+	assert_int_equal(ended[0], AUTH_END_UNCONFIRMED);
 	assert_int_equal(session_store_count(world.auth->store), 1);
+	auth_verdict_ended(&world.verdict, AUTH_END_UNCONFIRMED);
+	assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
+	assert_true(world.verdict.retry_after_s >= 1);
 }
 
 static void
