@@ -371,6 +371,8 @@ session_file_close(struct session_file *f)
 	loop_timer_fini(&f->use_timer);
 	loop_timer_fini(&f->store_timeout);
 	bool ok = build_image(f, &image, &e);
+	if (!ok)
+		log_warn(NULL, "state not stored", log_cstr("file", FILE_NAME), log_err(&e));
 	statefile_close(f->file, ok ? &image : NULL);
 	free_all(f);
 }

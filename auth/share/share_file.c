@@ -250,6 +250,8 @@ share_file_close(struct share_file *f, const struct port_share_list *all)
 		return;
 	loop_timer_fini(&f->retry);
 	bool ok = f->is_used && build_image(f, all, &image, &e);
+	if (f->is_used && !ok)
+		log_warn(NULL, "state not stored", log_cstr("file", FILE_NAME), log_err(&e));
 	statefile_close(f->file, ok ? &image : NULL);
 	sealed_image_fini(&f->image);
 	free(f);

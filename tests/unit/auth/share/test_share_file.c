@@ -296,12 +296,20 @@ test_damaged(void **state)
 static void
 test_too_large(void **state)
 {
+	struct share_file *f;
+
 	(void)state;
 	share(8080, AUTH_AUDIENCE_PUBLIC, "", 0, "sasha");
 	store_and_close();
 	memset(image + image_len, 0, sizeof(image) - image_len);
 	write_image(sizeof(image));
 	assert_set_aside("\"error\"");
+	f = open_file();
+	share_file_store(f, &all);
+	for (unsigned i = 0; i < 2000; i++)
+		share(8080, AUTH_AUDIENCE_PUBLIC, "", 0, "sasha");
+	share_file_close(f, &all);
+	assert_true(log_says("state not stored"));
 }
 
 static void
