@@ -41,7 +41,8 @@ void auth_reach_relay(struct auth *a, struct fetch *f);
 const char *auth_scope_missing(const char *scope, unsigned modes);
 
 /* Replaces the cookie keys; the caller puts them into settings. What was sealed with one of the new
- * keys still opens, everything else does not. On failure nothing has changed. */
+ * keys still opens, everything else does not. On failure cookies keep the old keys, but a file of
+ * STATE_DIR may be sealed with the first of the new ones already. */
 bool auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e) MUST_CHECK;
 
 /* Called once the pending verdict v is filled, exactly once unless cancelled. */
