@@ -37,12 +37,16 @@ struct share_fields {
 };
 
 static const char *
+or_short(const char *detail)
+{
+	return detail == NULL ? "A field is not valid." : detail;
+}
+
+static const char *
 refuse(struct arena *arena, enum share_field field, const char *expected)
 {
-	const char *text = arena_printf(arena, "The field \"%s\" is not valid; expected %s.",
-					fields[field].name, expected);
-
-	return text == NULL ? "A field is not valid." : text;
+	return or_short(arena_printf(arena, "The field \"%s\" is not valid; expected %s.",
+				     fields[field].name, expected));
 }
 
 /* Reads a form. Ignores unknown fields, which belong to other buttons. */
@@ -54,9 +58,11 @@ read_form(struct str body, struct share_fields *f, struct arena *arena)
 		size_t count = url_query_find(body, str_from(fields[i].name), &raw);
 
 		if (count > 1)
-			return refuse(arena, (enum share_field)i, "it once");
+			return or_short(arena_printf(arena, "The field \"%s\" is repeated.",
+						     fields[i].name));
 		if (count == 1 && !url_decode(&f->values[i], raw, true))
-			return refuse(arena, (enum share_field)i, "shorter text in valid UTF-8");
+			return refuse(arena, (enum share_field)i,
+				      "shorter text, correctly percent-encoded");
 	}
 	return NULL;
 }
@@ -129,7 +135,7 @@ take_end(const struct share_fields *f, struct port_share_terms *terms, struct ar
 	bool has_zone = false;
 
 	if (until.len > 0 && text.len > 0)
-		return refuse(arena, FIELD_SECONDS, "no \"until\" beside it");
+		return "Give either \"until\" or \"seconds\", not both.";
 	if (text.len > 0) {
 		if (!str_to_u64(text, SECONDS_MIN, AUTH_SHARE_LONGEST_S, &seconds))
 			return refuse(arena, FIELD_SECONDS, "60 to 31622400");
