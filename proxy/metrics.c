@@ -156,8 +156,9 @@ static const struct metrics_family states[] = {
 	 .help = "WebSockets and other tunnels that are open or being opened."},
 	{STATE("workspace_proxy_last_activity_timestamp_seconds", METRICS_GAUGE, last_activity_us),
 	 .unit = METRICS_MICROSECONDS, .sources = SIDECAR,
-	 .help = "Time of the last request of a signed-in user to the IDE, or of the last message "
-		 "of a browser on a WebSocket; until then, the start of the process. Unix time."},
+	 .help = "Time of the last activity of a signed-in user or of a port's guest: a request to "
+		 "the IDE or a port, data that the client sends, or SSH; until then, the start of "
+		 "the process. With IDLE_SHUTDOWN, a clone counts too. Unix time."},
 	{STATE("workspace_proxy_certificate_expires_timestamp_seconds", METRICS_GAUGE,
 	       certificate_expires_s),
 	 .omits_zero = true,

@@ -126,9 +126,10 @@ static const struct conf_setting git[] = {
 	 .unset = "`" CREDENTIAL_SOCKET_NAME "` in `STATE_DIR`; without both none",
 	 .expected = "an absolute path in an existing directory, or off",
 	 .text = "Unix socket at which `workspace-proxy credential`, git's credential helper, gets "
-		 "an access token of the signed-in user, for GitLab's own address only. The "
-		 "workspace must be able to reach it, so it is often better not in `STATE_DIR`. At "
-		 "most 107 bytes. With `AUTHORIZATION=project` it is the token of the member who "
+		 "an access token of the signed-in user, for the origins of GitLab and of "
+		 "`REGISTRY_ORIGINS` only. The workspace must be able to reach it, so it is often "
+		 "better not in `STATE_DIR`. At most 107 bytes. With `AUTHORIZATION=project` it is "
+		 "the token of the member who "
 		 "used the workspace last, and other members control code that can ask for it: set "
 		 "`OWNER_ID`, or `off`."},
 	{SETTING("CREDENTIAL_UID", CONF_INT, credential_uid, SERVE), .unset = "the sidecar's own",

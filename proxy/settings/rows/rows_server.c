@@ -44,9 +44,10 @@ static const struct conf_setting listeners[] = {
 	 .expected = "IP addresses and networks such as 10.0.0.0/8,fd00::/8", .unset = "none",
 	 .alias = SETTINGS_FOREIGN "TRUSTED_PROXY_IPS",
 	 .text = "Peers whose `X-Forwarded-For` and PROXY header give the client's address, for "
-		 "logs and for the IDE. Their `X-Forwarded-Proto` decides on "
-		 "`STRICT_TRANSPORT_SECURITY`. Forwarding headers of all other peers are dropped. "
-		 "With `HTTP2=on` these peers may use HTTP/2 without TLS."},
+		 "logs, for the IDE, for limits per client and at sign-in. Their "
+		 "`X-Forwarded-Proto` decides on `STRICT_TRANSPORT_SECURITY`. Forwarding headers "
+		 "of all other peers are dropped. With `HTTP2=on` these peers may use HTTP/2 "
+		 "without TLS."},
 	{SETTING("PROXY_PROTOCOL", CONF_BOOL, proxy_protocol, SERVE | RELAY), .fallback = "off",
 	 .text = "Expects a PROXY header, version 1 or 2 "
 		 "(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt), at the start of "
@@ -62,9 +63,9 @@ static const struct conf_setting listeners[] = {
 	 .fallback = "max-age=31536000", .parse = settings_parse_hsts,
 	 .format = settings_format_hsts,
 	 .expected = "max-age=<seconds>, with ; includeSubDomains and ; preload if wanted, or off",
-	 .text = "`Strict-Transport-Security` (RFC 6797) of every response, including those of the "
-		 "IDE. Sent over TLS, and for requests with `X-Forwarded-Proto: https` from "
-		 "`TRUSTED_PROXY_IPS`."},
+	 .text = "`Strict-Transport-Security` (RFC 6797) of every response to a valid request for "
+		 "one of our hosts, including responses of the IDE. Sent over TLS, and for "
+		 "requests with `X-Forwarded-Proto: https` from `TRUSTED_PROXY_IPS`."},
 	{SETTING("ADMIN_ADDRESS", CONF_ADDRESS, admin_address, SERVE | RELAY), .fallback = ":9877",
 	 .text = "Listener for the cluster: `/ping`, `/ready`, `/metrics` and `/activity`. The "
 		 "public listeners never route to it."},
@@ -157,9 +158,11 @@ static const struct conf_setting process[] = {
 	{SETTING("IDLE_SHUTDOWN", CONF_DURATION, idle_shutdown_ms, SERVE), .fallback = "0s",
 	 RANGE(0, 720 * HOUR),
 	 .text = "Ends the process as on SIGTERM, with exit code 0, after this long without "
-		 "activity; `0s` is never. Requests of signed-in users, what browsers send on "
-		 "WebSockets (other than empty pongs) and a clone are activity; health checks are "
-		 "not."},
+		 "activity; `0s` is never. Requests of signed-in users and guests to the IDE and "
+		 "to "
+		 "ports, what their clients send (other than empty pongs, and less than 2 KiB a "
+		 "minute over SSH) and a clone are activity; health checks and visitors of public "
+		 "ports are not."},
 	{SETTING("SECCOMP", CONF_BOOL, sandbox.seccomp, SERVE | CLONE | RELAY | WEBHOOK),
 	 .fallback = "on",
 	 .text = "Whether the process gives up [system calls](security.md#the-process-itself) that "
