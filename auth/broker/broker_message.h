@@ -2,9 +2,9 @@
 /*
  * Messages between a sidecar and the relay's token broker.
  *
- * Requests and answers are sealed (AES-256-GCM) under a key per direction that is derived from the
- * workspace's relay key; an answer is valid for its request only. Not encrypted are the
- * workspace's host, from which the relay derives the key, and the time.
+ * Requests and answers are sealed (AES-256-GCM) under a key that is derived from the workspace's
+ * relay key. The associated data separates the two directions, and binds an answer to its request.
+ * Not encrypted are the workspace's host, from which the relay derives the key, and the time.
  */
 #ifndef AUTH_BROKER_BROKER_MESSAGE_H
 #define AUTH_BROKER_BROKER_MESSAGE_H

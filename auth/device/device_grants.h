@@ -26,7 +26,7 @@
 struct device_grant {
 	uint64_t until_ms; /* monotonic; 0: free */
 	bool is_typed;
-	bool is_allowed;    /* the user `session_id` has typed the code */
+	bool is_allowed;    /* by the user of `session_id` */
 	uint8_t digest[32]; /* SHA-256 of the secret that redeems it */
 	char user_code[DEVICE_USER_CODE_LEN + 1];
 	char challenge[DEVICE_CHALLENGE_LEN + 1];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Letting a device in. In the browser: the page that asks its user, who may have to sign in first.
+ * Authorizing a device. In the browser: the page that asks its user, who may have to sign in first.
  * For the device: starting with a code that it shows, redeeming a code for a token, and ending its
  * token. Fills verdicts as auth_answer does.
  * With a browser on the device, its program listens on loopback (RFC 8252 section 7.3):
@@ -12,7 +12,7 @@
  *
  *	POST <prefix>/device/start	challenge=…&name=…: JSON with device_code and user_code
  *	GET  <prefix>/device, then POST with code=…
- *	POST <prefix>/device/token	code=<device_code>&verifier=…, until it is let in
+ *	POST <prefix>/device/token	code=<device_code>&verifier=…, until it is authorized
  */
 #ifndef AUTH_DEVICE_DEVICE_LOGIN_H
 #define AUTH_DEVICE_DEVICE_LOGIN_H

@@ -64,7 +64,7 @@ struct bearer_cache {
 	struct bearer_refused refused[REFUSED_MAX];
 	size_t next_refused;
 	LIST_HEAD(, bearer_pending) pending;
-	struct client_quota quota; /* waiting requests of the pending tokens */
+	struct client_quota quota; /* running checks, by client */
 };
 
 struct bearer_cache *

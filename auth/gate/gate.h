@@ -19,7 +19,7 @@ struct gate {
 	bool admits_guests;
 };
 
-/* Fills v for a request without a session, as `ask`: 401 with the address to sign in. */
+/* An `ask` function: 401 with the sign-in URL. */
 void gate_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 
 /* Decides about a request; returns as auth_check. */

@@ -28,8 +28,8 @@ void broker_ask_free(struct broker_ask *ask); /* does nothing for NULL */
 void broker_ask_fill(const struct broker_ask *ask, const struct gitlab *g,
 		     struct fetch_request *request);
 
-/* As broker_ask_fill, for another attempt. False: it may not be sent again, because a part of it
- * was sent. */
+/* As broker_ask_fill, for another attempt. Call it only if nothing was sent. False: the error is
+ * not a failed connection, or there were CONNECTS_MAX attempts. */
 bool broker_ask_again(struct broker_ask *ask, const struct gitlab *g, const struct err *why,
 		      struct fetch_request *request);
 

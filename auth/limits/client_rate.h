@@ -9,7 +9,7 @@
  * of one minute. The common bucket is divided: clients with failures may use half of it, unknown
  * clients three quarters, and the rest is reserved for clients that have signed in before. After
  * GitLab has responded 429, no requests are sent for clients without a session until its
- * Retry-After has passed. Requests for sessions are never limited here.
+ * Retry-After has passed, at most a minute. Requests for sessions are never limited here.
  */
 #ifndef AUTH_LIMITS_CLIENT_RATE_H
 #define AUTH_LIMITS_CLIENT_RATE_H
@@ -51,7 +51,7 @@ void client_rate_note_success(struct client_rate *r, uint64_t client);
 /* Whether a request of this client (client_key) succeeded before. */
 bool client_rate_is_proven(const struct client_rate *r, uint64_t client);
 
-/* GitLab answered 429: blocks all requests for this time. */
+/* GitLab answered 429: blocks requests without a session for this time, at most a minute. */
 void client_rate_block(struct client_rate *r, uint32_t retry_after_s);
 
 /* Returns the seconds until the block ends; 0: there is none. */

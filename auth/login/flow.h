@@ -69,7 +69,7 @@ bool flow_open(struct flow *f, const struct cookie_box *b, struct str cookie_nam
 bool flow_is_good_target(struct str target, struct str prefix);
 
 /* Copies a return target of untrusted origin: it must stay on this origin and may lead to none of
- * our endpoints but that of ports. Other targets lose their query, or become "/". */
+ * our endpoints but those of ports and devices. Other targets lose their query, or become "/". */
 void flow_set_target(char out[FLOW_TARGET_MAX + 1], struct str target, struct str prefix);
 
 /* Copies the origin-form target of a request to this host, unchanged. False: too long; out is

@@ -20,7 +20,7 @@ struct login_round {
 const char *login_start_url(struct auth *a, struct str target, struct str client,
 			    struct arena *arena);
 
-/* Appends the target of such a URL. False, with a sentence in *detail: it is malformed. */
+/* Reads the target of such a URL. False, with a sentence in *detail: it is malformed. */
 bool login_start_read_target(const struct auth *a, const struct auth_facts *facts,
 			     char target[FLOW_TARGET_MAX + 1], const char **detail) MUST_CHECK;
 

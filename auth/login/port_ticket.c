@@ -34,7 +34,7 @@ struct port_ticket_request {
 	unsigned status; /* status of the redirect: 307 keeps the method */
 };
 
-/* Returns the cookie box, and the use of a ticket for this port and state. */
+/* Returns the cookie box of this port's host. */
 static struct cookie_box
 ticket_box(const struct auth *a, uint16_t port, struct str origin)
 {

@@ -22,7 +22,7 @@ struct session_assertion {
 static bool
 is_current(const struct session_assertion *a, int64_t now_s)
 {
-	return now_s >= a->signed_at_s && now_s < a->signed_at_s + SESSION_ASSERTION_USE_S;
+	return now_s >= a->signed_at_s && now_s < a->signed_at_s + SESSION_ASSERTION_AGE_MAX_S;
 }
 
 struct str

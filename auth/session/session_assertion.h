@@ -9,8 +9,8 @@
 #include "auth/assertion.h"
 #include "auth/session/session.h"
 
-/* Minimum remaining lifetime of an assertion when it is sent. */
-#define SESSION_ASSERTION_USE_S 60
+/* Maximum age of an assertion when it is sent. */
+#define SESSION_ASSERTION_AGE_MAX_S 60
 
 /* Number of hosts for which a session keeps its assertion. A further one replaces the one that was
  * signed first. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The body is read before the session is looked at, which may take a question to GitLab: then the
- * request is gone. Navigations (forms without script) return to the status page.
+ * Parses the body first: the check of the session may wait for GitLab, and the request is not kept
+ * that long. Navigations (forms without script) return to the status page.
  */
 #include "auth/share/share_endpoint.h"
 

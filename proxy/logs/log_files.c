@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Slots of open files. A file that was deleted or rotated is read to its end before its slot is
- * freed. All files share one buffer: when files take turns, lines may be read twice, which costs
- * less than a buffer for each file.
+ * freed, unless a new file needs the slot. All files share one buffer: when files take turns, lines
+ * may be read twice, which costs less than a buffer for each file.
  */
 #include "proxy/logs/log_files.h"
 
@@ -342,7 +342,7 @@ load(struct log_files *f, size_t slot)
 
 /* Whether another call of load might exceed the limit of a step. */
 static bool
-is_tired(const struct log_files *f)
+is_step_used_up(const struct log_files *f)
 {
 	return f->work_bytes + SMALL_BYTES + BLOCK_BYTES > LOG_FILES_STEP;
 }
@@ -361,7 +361,7 @@ skip_line(struct log_files *f, size_t slot)
 			return LOG_FILES_NONE;
 		file->is_skipping = end == SIZE_MAX;
 		file->at += file->is_skipping ? view.len : end + 1;
-		if (is_tired(f))
+		if (is_step_used_up(f))
 			return LOG_FILES_BUSY;
 	}
 	return LOG_FILES_LINE;
@@ -418,7 +418,7 @@ log_files_peek(struct log_files *f, size_t slot, struct log_file_line *line)
 	*line = (struct log_file_line){.file = file->name, .changed_ms = file->changed_ms};
 	if (file->fd < 0)
 		return LOG_FILES_NONE;
-	if (is_tired(f))
+	if (is_step_used_up(f))
 		return LOG_FILES_BUSY;
 	if (file->left_out > 0) {
 		line->left_out_bytes = file->left_out;

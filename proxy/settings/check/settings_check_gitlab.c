@@ -205,8 +205,8 @@ check_scope(struct settings_check *c)
 
 	if (missing != NULL)
 		conf_problem(c->problems, VAR("SCOPE"),
-			     "got \"%s\"; expected %s, or api, among them: without it GitLab does "
-			     "not answer what AUTHORIZATION asks",
+			     "got \"%s\"; expected %s, or api, among them: without it GitLab "
+			     "refuses the requests that AUTHORIZATION needs",
 			     a->scope, missing);
 }
 

@@ -96,8 +96,10 @@ void
 settings_check_proxies(struct settings_check *c)
 {
 	if (c->s->proxy_protocol && c->s->trusted_proxies.count == 0)
-		conf_problem(c->problems, VAR("PROXY_PROTOCOL"),
-			     "needs " VAR("TRUSTED_PROXY_IPS") ": whose PROXY header is believed");
+		conf_problem(
+			c->problems, VAR("PROXY_PROTOCOL"),
+			"needs " VAR("TRUSTED_PROXY_IPS") ", which lists the peers whose PROXY "
+							  "header is accepted");
 }
 
 void
@@ -162,7 +164,7 @@ settings_check_ssh(struct settings_check *c)
 				     "needs SSH_UPSTREAM, which is not set");
 }
 
-/* Notes what is allowed, but hardly meant. */
+/* Notes settings that are valid but probably unintended. */
 void
 settings_check_responses(struct settings_check *c)
 {
