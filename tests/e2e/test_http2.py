@@ -321,6 +321,19 @@ def test_curl(curl_stage, tmp_path):
     assert len(curl(stage, f"{stage.proxy.origin}/stream/{BIG}")) == BIG
 
 
+@pytest.mark.parametrize(
+    "path, fields, status, error",
+    [
+        ("/", [(f"x-{n}", "y") for n in range(120)], 431, "the request head exceeds HEAD_MAX_SIZE or HEADERS_MAX"),
+        ("/" + "a" * 17000, [], 414, "the request line exceeds URI_MAX_SIZE"),
+    ],
+)
+def test_the_log_names_the_limit_of_a_head(stage, path, fields, status, error):
+    with H2Client(stage.proxy) as browser:
+        assert browser.fetch("GET", path, fields, stage.cookie).status == status
+    stage.proxy.wait_for_log(message="request refused", status=status, error=error)
+
+
 @pytest.mark.parametrize("cookies", [["a" * 60000, "b" * 30000], ["Z" * 6000 + str(n) for n in range(30)]])
 def test_cookies_that_are_too_large_are_answered(stage, cookies):
     """More than HEAD_MAX_SIZE, so that CONTINUATION frames follow: the page may be shown, the IDE is not asked."""

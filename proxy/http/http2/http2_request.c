@@ -263,7 +263,7 @@ check_target(const struct http2_fields *f, struct request_head *r, unsigned *sta
 
 	if (max > 0 && line > max) {
 		*status = 414;
-		return err_set(e, ERR_LIMIT, "the request target is too long");
+		return err_set(e, ERR_LIMIT, "the request line exceeds URI_MAX_SIZE");
 	}
 	if (!str_equal_nocase(scheme, STR("https")) && !str_equal_nocase(scheme, STR("http")))
 		return err_set(e, ERR_INPUT, "the scheme is neither https nor http");
@@ -389,7 +389,9 @@ parse_fields(struct http2_fields *f, bool has_ended, bool takes_websockets, stru
 		return HTTP2_MALFORMED;
 	}
 	if (*status != 0) {
-		err_set(e, ERR_LIMIT, "the request head is too large");
+		err_set(e, *status == 431 ? ERR_LIMIT : ERR_MEMORY, "%s",
+			*status == 431 ? "the request head exceeds HEAD_MAX_SIZE or HEADERS_MAX"
+				       : "out of memory for a request head");
 		return HTTP2_REJECTED;
 	}
 	if (parse(f, has_ended, takes_websockets, r, status, e))
