@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sidecar and its clone worker as processes: what the worker holds, who outlives whom."""
 
+import contextlib
 import os
 import signal
 
@@ -22,19 +23,29 @@ def policy(request):
     os.sched_setscheduler(0, before, os.sched_param(0))
 
 
+def worker_of(proxy):
+    with open(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
 @pytest.fixture
-def cloning(make_proxy, gitlab, upstream, target):
-    """A sidecar in the middle of a clone with CLONE_TOKEN: the proxy, with .token and .worker."""
+def begun(make_proxy, gitlab, upstream, target):
+    """A sidecar that has begun a clone with CLONE_TOKEN, which will stall: the proxy, with .token and .worker."""
     project = gitlab.add_project("group/large", gitlab.sasha, files=2000)
     gitlab.faults.add("git-upload-pack", stall_after=300000, times=1)
     token = gitlab.add_token(gitlab.sasha, "read_repository").access
     proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(project), CLONE_DIR=target, CLONE_TOKEN=token)
     proxy.token = token
     proxy.secrets.append(token)
-    proxy.wait_for_log(message="clone: phase", phase="receiving")
-    with open(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children") as file:
-        (proxy.worker,) = map(int, file.read().split())
+    (proxy.worker,) = wait_until(lambda: worker_of(proxy), what="the clone worker")
     return proxy
+
+
+@pytest.fixture
+def cloning(begun):
+    """The same in the middle of the clone."""
+    begun.wait_for_log(message="clone: phase", phase="receiving")
+    return begun
 
 
 def is_gone(pid):
@@ -48,7 +59,7 @@ def is_gone(pid):
 def stat_of_threads(pid):
     """The fields of proc(5) from the state on."""
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/stat") as file:
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/task/{thread}/stat") as file:
             yield file.read().rpartition(")")[2].split()
 
 
@@ -101,11 +112,18 @@ def test_worker_holds_what_it_needs(cloning):
 
 
 @pytest.mark.parametrize("policy", [os.SCHED_OTHER, os.SCHED_BATCH], indirect=True)
-def test_priority_of_the_worker(policy, cloning):
+def test_priority_of_the_worker(policy, begun):
+    """Beside busy processes, a worker with a lowered priority may never get as far as to receive."""
     lowered = (10, os.SCHED_IDLE)
     kept = (os.getpriority(os.PRIO_PROCESS, 0), policy)
-    for fields in stat_of_threads(cloning.worker):
-        assert (int(fields[16]), int(fields[38])) == (lowered if policy == os.SCHED_OTHER else kept)
+    expected = lowered if policy == os.SCHED_OTHER else kept
+    if policy != os.SCHED_OTHER:
+        begun.wait_for_log(message="clone: phase", phase="receiving")
+
+    def priorities():
+        return {(int(fields[16]), int(fields[38])) for fields in stat_of_threads(begun.worker)}
+
+    wait_until(lambda: priorities() == {expected}, what=f"all threads to have priority {expected}")
 
 
 def test_retry_after_the_worker_died(cloning, target):

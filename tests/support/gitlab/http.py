@@ -192,11 +192,12 @@ class Request:
 class Wire:
     """Writes an answer's bytes under a fault: stalls, cuts, slows."""
 
-    def __init__(self, handler, fault, released, bytes_per_s):
+    def __init__(self, handler, fault, released, rate):
+        """rate() returns the maximum of bytes per second, or None; it may change while an answer is written."""
         self._handler = handler
         self._fault = fault
         self._released = released
-        self._rate = (fault and fault.bytes_per_s) or bytes_per_s
+        self._rate = rate
         self._sent = 0
         self._started = time.monotonic()
 
@@ -233,16 +234,13 @@ class Wire:
                 return
 
     def _send(self, data):
-        if not self._rate:
-            self._handler.wfile.write(data)
-            self._sent += len(data)
-            return
-        step = max(1, min(PIECE, self._rate // 20))
-        for start in range(0, len(data), step):
-            piece = data[start : start + step]
-            self._handler.wfile.write(piece)
-            self._sent += len(piece)
-            ahead = self._sent / self._rate - (time.monotonic() - self._started)
+        while data:
+            rate = self._rate()
+            step = max(1, min(PIECE, rate // 20)) if rate else len(data)
+            self._handler.wfile.write(data[:step])
+            self._sent += len(data[:step])
+            data = data[step:]
+            ahead = self._sent / rate - (time.monotonic() - self._started) if rate else 0
             if ahead > 0 and self._released.wait(ahead):
                 raise Cut
 
@@ -296,7 +294,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _write(self, gitlab, request, answer, fault):
         is_git = request.entry.endpoint.startswith("git-")
-        wire = Wire(self, fault, gitlab.faults.released, gitlab.settings.git_bytes_per_s if is_git else None)
+
+        def rate():
+            return (fault and fault.bytes_per_s) or (gitlab.settings.git_bytes_per_s if is_git else None)
+
+        wire = Wire(self, fault, gitlab.faults.released, rate)
         request.entry.status = answer.status
         is_stream = not isinstance(answer.body, bytes)
         head = [f"HTTP/1.1 {answer.status} {self.responses.get(answer.status, ('Status',))[0]}"]
