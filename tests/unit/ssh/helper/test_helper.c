@@ -13,12 +13,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -59,6 +61,18 @@ start(const char *directory)
 	return -1;
 }
 
+/* It removes its files before it exits. */
+static void
+end_process(pid_t pid)
+{
+	struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+
+	assert_true(process.fd >= 0);
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	assert_int_equal(poll(&process, 1, 60000), 1);
+	close(process.fd);
+}
+
 /* Asks it for information, and ends it. */
 static void
 ask_and_end(int fd, char *answer, size_t size)
@@ -70,7 +84,7 @@ ask_and_end(int fd, char *answer, size_t size)
 	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len), 0);
 	assert_int_equal(send(fd, INFO, strlen(INFO), MSG_NOSIGNAL), strlen(INFO));
 	n = recv(fd, answer, size - 1, 0);
-	assert_int_equal(kill(who.pid, SIGTERM), 0);
+	end_process(who.pid);
 	assert_true(n > 0);
 	answer[n] = '\0';
 	close(fd);
