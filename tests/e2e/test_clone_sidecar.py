@@ -149,7 +149,7 @@ def test_worker_ends_with_a_sidecar_that_was_killed(cloning, target):
     assert not target.parent.exists()
 
 
-@pytest.mark.parametrize("kind, words", [("repository", "another repository"), ("files", "contains files but no repository")])
+@pytest.mark.parametrize("kind, words", [("repository", "a repository other than"), ("files", "contains files but no repository")])
 def test_way_on_past_what_was_there(make_proxy, gitlab, upstream, target, client, kind, words):
     """What others put there is left alone, said, and the IDE opens when a person asks for it."""
     target.mkdir(parents=True)
