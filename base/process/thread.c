@@ -69,13 +69,28 @@ thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, unsigned timeout_m
 	return pthread_cond_timedwait(condition, lock, &until) != ETIMEDOUT;
 }
 
-/* A directory has two links, and one for each directory in it: here for each thread. */
-bool
-thread_is_only(void)
+static nlink_t links_at_start;
+
+/* A directory has two links, and one for each directory in it: here for each thread. 0: unknown. */
+static nlink_t
+links_of_threads(void)
 {
 	struct stat st;
 
-	return stat("/proc/self/task", &st) != 0 || st.st_nlink <= 3;
+	return stat("/proc/self/task", &st) == 0 ? st.st_nlink : 0;
+}
+
+/* Runs before main. Emulators of processors have threads by then. */
+__attribute__((constructor)) static void
+note_links_at_start(void)
+{
+	links_at_start = links_of_threads();
+}
+
+bool
+thread_is_only(void)
+{
+	return links_of_threads() <= links_at_start;
 }
 
 unsigned

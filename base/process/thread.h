@@ -23,7 +23,7 @@ void thread_condition_init(pthread_cond_t *condition);
 /* Waits with the lock held, at most timeout_ms. False: timed out. */
 bool thread_wait(pthread_cond_t *condition, pthread_mutex_t *lock, unsigned timeout_ms);
 
-/* Whether the calling thread is the only one of the process. Also true if there is no /proc. */
+/* Whether there are no more threads than before main. Also true if there is no /proc. */
 bool thread_is_only(void);
 
 /* Returns the number of cores that this process may use, between 1 and THREADS_MAX. */
