@@ -168,7 +168,8 @@ class WebClient:
 
     def _new_connection(self, parts):
         host = "127.0.0.1" if parts.hostname.endswith("localhost") else parts.hostname
-        connection = http.client.HTTPConnection(host, parts.port, timeout=self.timeout)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        connection = http.client.HTTPConnection(host, port, timeout=self.timeout)
         connection.connect()
         if parts.scheme == "https":
             connection.sock = self.context.wrap_socket(connection.sock, server_hostname=parts.hostname)
