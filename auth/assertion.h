@@ -19,7 +19,7 @@ struct assertion_keys;
 /* issuer is the workspace's origin and outlives the keys. Every origin has its own keys. */
 struct assertion_keys *assertion_keys_new(const struct auth_keys *keys, struct str issuer,
 					  struct err *e) MUST_CHECK;
-void assertion_keys_free(struct assertion_keys *k); /* NULL is fine */
+void assertion_keys_free(struct assertion_keys *k); /* does nothing for NULL */
 
 /* A number that differs for every set of keys in this process. */
 uint64_t assertion_keys_serial(const struct assertion_keys *k);

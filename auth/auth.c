@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door: builds the parts of authentication, and dispatches requests to the gate and to
- * the endpoints.
+ * The public interface: builds the parts of authentication, and dispatches requests to the gate and
+ * to the endpoints.
  */
 #include "auth/auth.h"
 
 #include <stdlib.h>
 
-#include "auth/addresses.h"
 #include "auth/assertion.h"
 #include "auth/device/device_gate.h"
 #include "auth/device/device_login.h"
@@ -26,6 +25,7 @@
 #include "auth/session/session_guest.h"
 #include "auth/share/port_shares.h"
 #include "auth/share/share_endpoint.h"
+#include "auth/urls.h"
 
 #define SETTINGS_ARENA_MAX 65536u
 
@@ -57,7 +57,7 @@ build_shares(struct auth *a, struct err *e)
 static bool
 build_parts(struct auth *a, struct fetch *f, struct err *e)
 {
-	if (!addresses_build(a))
+	if (!urls_build(a))
 		return err_set(e, ERR_MEMORY, "addresses");
 	if (!cookie_box_init(&a->cookies, &a->settings->cookie_keys, a->origin, e))
 		return false;
@@ -123,9 +123,9 @@ auth_replace_keys(struct auth *a, const struct auth_keys *keys, struct err *e)
 }
 
 void
-auth_reach_relay(struct auth *a, struct fetch *f)
+auth_set_relay_client(struct auth *a, struct fetch *f)
 {
-	gitlab_reach_relay(a->gitlab, f);
+	gitlab_set_relay_client(a->gitlab, f);
 }
 
 void
@@ -258,8 +258,8 @@ struct auth_call *
 auth_check(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	   auth_done_fn *done, void *arg)
 {
-	const struct gate g = {.pass = allow_request,
-			       .ask = require_login,
+	const struct gate g = {.on_allowed = allow_request,
+			       .on_no_session = require_login,
 			       .done = done,
 			       .arg = arg,
 			       .admits_guests = true};
@@ -275,8 +275,10 @@ struct auth_call *
 auth_check_user(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		auth_done_fn *done, void *arg)
 {
-	const struct gate g = {
-		.pass = allow_request, .ask = require_login, .done = done, .arg = arg};
+	const struct gate g = {.on_allowed = allow_request,
+			       .on_no_session = require_login,
+			       .done = done,
+			       .arg = arg};
 
 	return gate_enter(a, &g, facts, v);
 }
@@ -298,8 +300,10 @@ struct auth_call *
 auth_check_device(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
-	const struct gate g = {
-		.pass = allow_device, .ask = require_login, .done = done, .arg = arg};
+	const struct gate g = {.on_allowed = allow_device,
+			       .on_no_session = require_login,
+			       .done = done,
+			       .arg = arg};
 
 	return device_gate_enter(a, &g, facts, v);
 }
@@ -325,7 +329,7 @@ is_handed_on(const struct auth *a, enum auth_endpoint endpoint, const struct aut
 					      : endpoint == AUTH_ENDPOINT_CALLBACK;
 
 	return is_on_the_way && !str_equal(facts->method, STR("OPTIONS")) &&
-	       auth_is_handed_on(a, facts);
+	       auth_is_handover_redirect(a, facts);
 }
 
 /* How each endpoint is answered: at once, or as auth_answer does. All have a row. */

@@ -35,7 +35,7 @@ struct auth *auth_new(const struct auth_settings *settings, struct loop *l, stru
 void auth_free(struct auth *a);
 
 /* With BROKER: uses another HTTP client for the relay. The client must outlive a. */
-void auth_reach_relay(struct auth *a, struct fetch *f);
+void auth_set_relay_client(struct auth *a, struct fetch *f);
 
 /* Returns the narrowest scope that `scope` lacks for these modes (enum auth_mode); NULL: none. */
 const char *auth_scope_missing(const char *scope, unsigned modes);
@@ -110,8 +110,8 @@ void auth_watch_stop(struct auth_watch *w); /* does nothing when not watching */
  * session was used last. Does nothing when not watching. */
 void auth_watch_note_use(struct auth_watch *w, uint64_t now_ms);
 
-/* A watch has reported this reason: makes v, which allowed a request, refuse it, with 401 or, for
- * AUTH_END_UNCONFIRMED, 503. */
+/* Call it after a watch reported this reason: turns v, which allowed a request, into a refusal with
+ * 401 or, for AUTH_END_UNCONFIRMED, 503. */
 void auth_verdict_ended(struct auth_verdict *v, enum auth_end reason);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The endpoints below our prefix that authentication answers. Part of the front door: include
+ * The endpoints below our prefix that authentication answers. Part of the public interface: include
  * auth/auth.h.
  */
 #ifndef AUTH_AUTH_ENDPOINT_H

@@ -5,8 +5,8 @@
  */
 #include "auth/auth_origin.h"
 
-#include "auth/addresses.h"
 #include "auth/gate/facts.h"
+#include "auth/urls.h"
 
 /* Whether a comma-separated header contains the token. Ignores parameters. */
 static bool
@@ -84,7 +84,7 @@ auth_is_same_origin(const struct auth *a, const struct auth_facts *facts)
 
 	if (origins > 1 || (sites > 0 && !is_same_site))
 		return false;
-	if (origins == 1 && str_equal(sent, addresses_own_origin(a, facts)))
+	if (origins == 1 && str_equal(sent, urls_own_origin(a, facts)))
 		return true;
 	/* A page that sends no referrer posts with "Origin: null". */
 	return is_same_site && (origins == 0 || str_equal(sent, STR("null")));
@@ -95,7 +95,7 @@ auth_is_own_origin(const struct auth *a, struct str origin)
 {
 	uint16_t port;
 
-	return addresses_find_port(a, origin, &port);
+	return urls_find_port(a, origin, &port);
 }
 
 /* Whether the request is for an image, script, style sheet …, or a fetch in mode "no-cors". */
@@ -166,13 +166,13 @@ auth_find_cors_page(const struct auth *a, const struct auth_facts *facts)
 
 	if (facts->port == 0 || str_equal(facts->method, STR("OPTIONS")) || !is_cors(a, facts) ||
 	    facts_header(facts, STR("origin"), &origin) != 1 || str_equal(origin, facts->origin) ||
-	    !addresses_find_port(a, origin, &port))
+	    !urls_find_port(a, origin, &port))
 		return CORS_PAGE_NONE;
 	return CORS_PAGE_OF(port);
 }
 
 bool
-auth_is_handed_on(const struct auth *a, const struct auth_facts *facts)
+auth_is_handover_redirect(const struct auth *a, const struct auth_facts *facts)
 {
 	return facts_header_is(facts, STR("origin"), STR("null")) && is_cors(a, facts);
 }
@@ -180,8 +180,8 @@ auth_is_handed_on(const struct auth *a, const struct auth_facts *facts)
 bool
 auth_expects_return(const struct auth *a, const struct auth_facts *facts, struct str method)
 {
-	return auth_is_handed_on(a, facts) &&
-	       cors_returns_has(&a->cors_returns, facts->port, method, facts->target);
+	return auth_is_handover_redirect(a, facts) &&
+	       cors_redirects_has(&a->cors_redirects, facts->port, method, facts->target);
 }
 
 struct str
@@ -190,9 +190,9 @@ auth_take_return(struct auth *a, const struct auth_facts *facts, const struct au
 {
 	uint32_t page = CORS_PAGE_NONE;
 
-	if (v->session != NULL && auth_is_handed_on(a, facts))
-		page = cors_returns_take(&a->cors_returns, v->session, facts->port, facts->method,
-					 facts->target);
+	if (v->session != NULL && auth_is_handover_redirect(a, facts))
+		page = cors_redirects_take(&a->cors_redirects, v->session, facts->port,
+					   facts->method, facts->target);
 	if (page == CORS_PAGE_NONE)
 		return STR_NONE;
 	if (page == CORS_PAGE_OF(0))

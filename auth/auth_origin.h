@@ -36,7 +36,7 @@ struct str auth_embedder(const struct auth *a, const struct auth_facts *facts);
  * HTTP-redirect fetch), but Referer still names the page. Pages without an origin, such as
  * sandboxed frames, send no Referer.
  */
-bool auth_is_handed_on(const struct auth *a, const struct auth_facts *facts);
+bool auth_is_handover_redirect(const struct auth *a, const struct auth_facts *facts);
 
 /* Whether this preflight is for a request with this method that a hand-over is about to redirect to
  * this host and target. */

@@ -9,7 +9,7 @@
 #include "auth/cookie/cookie.h"
 #include "auth/gitlab/gitlab.h"
 #include "auth/limits/client_quota.h"
-#include "auth/login/cors_returns.h"
+#include "auth/login/cors_redirects.h"
 #include "auth/login/flow.h"
 #include "auth/login/return_target.h"
 #include "auth/session/session_store.h"
@@ -46,7 +46,7 @@ struct auth {
 	struct return_targets targets;
 	struct flow_ring used_flows;
 	struct flow_ring used_tickets;
-	struct cors_returns cors_returns;
+	struct cors_redirects cors_redirects;
 	struct bearer_cache *bearers;	       /* NULL: API tokens are not accepted */
 	struct assertion_keys *assertion_keys; /* NULL: no assertions */
 	struct device_grants *grants;	       /* NULL: no device was authorized yet */
@@ -92,7 +92,7 @@ auth_unlink_call(struct auth_call *c)
 }
 
 /* Returns the page of this workspace that sends a CORS request to the host of a port (see
- * auth/login/cors_returns.h); CORS_PAGE_NONE: another kind of request, such as a preflight. */
+ * auth/login/cors_redirects.h); CORS_PAGE_NONE: another kind of request, such as a preflight. */
 uint32_t auth_find_cors_page(const struct auth *a, const struct auth_facts *facts);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reasons for refusing a request, each with its status. Part of the front door: include
+ * The reasons for refusing a request, each with its status. Part of the public interface: include
  * auth/auth.h.
  */
 #ifndef AUTH_AUTH_PROBLEM_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions as seen from outside of auth/: times, watches and devices. Part of the front door:
+ * Sessions as seen from outside of auth/: times, watches and devices. Part of the public interface:
  * include auth/auth.h.
  *
  * Devices are computers that a user has authorized for SSH in a signed-in browser. A device has

@@ -18,8 +18,8 @@ auth_shares(const struct auth *a, struct auth_share out[AUTH_SHARES_MAX])
 		out[count++] = (struct auth_share){
 			.port = p->terms.port,
 			.audience = p->terms.audience,
-			.of = str_from(p->terms.of),
-			.by = str_from(p->by),
+			.members = str_from(p->terms.members),
+			.shared_by = str_from(p->shared_by),
 			.until_ms = p->terms.until_ms,
 		};
 	return count;

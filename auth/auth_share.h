@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sharing of ports: users of the workspace give others access to one of its ports, up to the
- * operator's limit. Part of the front door: include auth/auth.h.
+ * operator's limit. Part of the public interface: include auth/auth.h.
  *
  * Audiences have ranks: owner, then project, group and users (one rank), then gitlab, then public.
  * The limit allows its own rank and lower ones.
@@ -13,10 +13,10 @@
 #include "auth/auth_settings.h"
 #include "base/err.h"
 
-#define AUTH_SHARES_MAX	     32u
-#define AUTH_SHARE_OF_MAX    2048u /* bytes of a list of users, or of a group */
-#define AUTH_SHARE_USERS     64u
-#define AUTH_SHARE_LONGEST_S (366 * INT64_C(86400))
+#define AUTH_SHARES_MAX	       32u
+#define AUTH_SHARE_MEMBERS_MAX 2048u /* bytes of a list of users, or of a group */
+#define AUTH_SHARE_USERS       64u
+#define AUTH_SHARE_LONGEST_S   (366 * INT64_C(86400))
 
 struct arena;
 struct auth;
@@ -42,9 +42,9 @@ const char *auth_audience_scope(const struct auth_settings *settings, enum auth_
 struct auth_share { /* views that are valid until shares change */
 	uint16_t port;
 	enum auth_audience audience;
-	struct str of;	  /* users or a group; empty: those of the settings */
-	struct str by;	  /* username of the user who shared the port */
-	int64_t until_ms; /* wall clock; 0: until it is revoked */
+	struct str members;   /* users or a group; empty: those of the settings */
+	struct str shared_by; /* username of the user who shared the port */
+	int64_t until_ms;     /* wall clock; 0: until it is revoked */
 };
 
 /* Lists all shares by port; returns their number. */

@@ -8,7 +8,6 @@
  */
 #include "auth/endpoints.h"
 
-#include "auth/addresses.h"
 #include "auth/gate/facts.h"
 #include "auth/gate/gate.h"
 #include "auth/gate/verdict_fill.h"
@@ -17,6 +16,7 @@
 #include "auth/session/session_history.h"
 #include "auth/session/session_identity.h"
 #include "auth/share/port_shares.h"
+#include "auth/urls.h"
 #include "base/json.h"
 
 #define JSON_ANSWER_MAX 4096u
@@ -119,7 +119,7 @@ endpoint_sign_out(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		return;
 	}
 	if (!auth_is_same_origin(a, facts)) {
-		log_warn(facts->log, "sign-out from another site refused");
+		log_warn(facts->log, "cross-site sign-out refused");
 		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return;
 	}
@@ -154,8 +154,8 @@ struct auth_call *
 endpoint_auth(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	      auth_done_fn *done, void *arg)
 {
-	const struct gate g = {.pass = reply_accepted,
-			       .ask = reply_unauthorized,
+	const struct gate g = {.on_allowed = reply_accepted,
+			       .on_no_session = reply_unauthorized,
 			       .done = done,
 			       .arg = arg,
 			       .admits_guests = true};
@@ -192,8 +192,8 @@ struct auth_call *
 endpoint_userinfo(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
-	const struct gate g = {.pass = reply_userinfo,
-			       .ask = gate_refuse,
+	const struct gate g = {.on_allowed = reply_userinfo,
+			       .on_no_session = gate_refuse,
 			       .done = done,
 			       .arg = arg,
 			       .admits_guests = true};

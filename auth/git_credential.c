@@ -66,7 +66,7 @@ try_once(struct auth *a, uint64_t asked_ms, struct auth_credential *c, struct au
 {
 	uint32_t retry_after_s;
 
-	*s = session_find_lender(a->store);
+	*s = session_find_for_git(a->store);
 	if (*s == NULL)
 		return settle(c, AUTH_CREDENTIAL_SIGN_IN);
 	switch (session_check(*s, &retry_after_s)) {
@@ -181,7 +181,7 @@ bool
 auth_lease_start(struct auth_lease *l, struct auth_session *s)
 {
 	err_assert(l->session == NULL);
-	if (!session_hold_token(s))
+	if (!session_lease_until_released(s))
 		return false;
 	*l = (struct auth_lease){.session = s, .token_serial = session_token_serial(s)};
 	return true;

@@ -51,7 +51,7 @@ struct auth_lease {
 	uint64_t token_serial;
 };
 
-/* False: the session may not lend its token (see auth_credential_start), or has no valid one. l
+/* False: the session may not lease its token (see auth_credential_start), or has no valid one. l
  * must hold no lease. */
 bool auth_lease_start(struct auth_lease *l, struct auth_session *s) MUST_CHECK;
 /* Valid as that of auth_credential. */

@@ -30,11 +30,11 @@ static const char *const checks[AUTH_CHECKS] = {
 	[AUTH_CHECK_MISCONFIGURED] = "gitlab_refuses_us",
 	[AUTH_CHECK_UNKNOWN] = "gitlab_unavailable",
 };
-static const char *const questions[AUTH_QUESTIONS] = {
-	[AUTH_ASKS_TOKEN] = "token",	     [AUTH_ASKS_REFRESH] = "refresh",
-	[AUTH_ASKS_REVOKE] = "revoke",	     [AUTH_ASKS_USER] = "user",
-	[AUTH_ASKS_WORKSPACE] = "workspace", [AUTH_ASKS_PROJECT] = "project",
-	[AUTH_ASKS_GROUP] = "group",
+static const char *const questions[AUTH_REQUESTS] = {
+	[AUTH_REQUEST_TOKEN] = "token",		[AUTH_REQUEST_REFRESH] = "refresh",
+	[AUTH_REQUEST_REVOKE] = "revoke",	[AUTH_REQUEST_USER] = "user",
+	[AUTH_REQUEST_WORKSPACE] = "workspace", [AUTH_REQUEST_PROJECT] = "project",
+	[AUTH_REQUEST_GROUP] = "group",
 };
 static const char *const outcomes[AUTH_METRICS_OUTCOMES] = {
 	[GITLAB_OK] = "ok",
@@ -54,7 +54,7 @@ static const char *const ends[AUTH_METRICS_ENDS] = {
 	[AUTH_END_UNSHARED] = "unshared",
 };
 
-static const char *const loans[AUTH_METRICS_LOANS] = {
+static const char *const credential_outcomes[AUTH_METRICS_CREDENTIAL_OUTCOMES] = {
 	[AUTH_CREDENTIAL_GIVEN] = "given",
 	[AUTH_CREDENTIAL_SIGN_IN] = "sign_in",
 	[AUTH_CREDENTIAL_UNAVAILABLE] = "unavailable",
@@ -81,8 +81,9 @@ static const struct metrics_family families[] = {
 	{ROW("workspace_proxy_gitlab_requests_total", METRICS_COUNTER, questions),
 	 .labels = {METRICS_LABEL("endpoint", questions), METRICS_LABEL("outcome", outcomes)},
 	 .help = "Requests to GitLab by endpoint and outcome; refresh: new tokens for a session; "
-		 "lost: sent, but no response arrived; denied: by the relay's operator. With "
-		 "BROKER, token, refresh and revoke are sent to the relay."},
+		 "no: not found, or access refused; lost: sent, but no response arrived; denied: "
+		 "by the relay's operator. With BROKER, token, refresh and revoke are sent to the "
+		 "relay."},
 	{ROW("workspace_proxy_gitlab_request_duration_seconds", METRICS_HISTOGRAM,
 	     question_duration),
 	 .unit = METRICS_MICROSECONDS, .labels = {METRICS_LABEL("endpoint", questions)},
@@ -93,7 +94,7 @@ static const struct metrics_family families[] = {
 	 .help = "Sessions that ended; refused: GitLab withdrew access; unshared: the guest's port "
 		 "is no longer shared."},
 	{ROW("workspace_proxy_git_credentials_total", METRICS_COUNTER, credentials),
-	 .labels = {METRICS_LABEL("outcome", loans)},
+	 .labels = {METRICS_LABEL("outcome", credential_outcomes)},
 	 .help = "Requests of git in the workspace for a token; sign_in: no user was signed in."},
 	{ROW("workspace_proxy_git_credentials_rejected_total", METRICS_COUNTER,
 	     credentials_rejected),

@@ -7,9 +7,9 @@
 
 #include "auth/auth.h"
 
-#define AUTH_METRICS_OUTCOMES 9 /* enum gitlab_outcome */
-#define AUTH_METRICS_ENDS     4 /* enum auth_end */
-#define AUTH_METRICS_LOANS    3 /* enum auth_credential_outcome */
+#define AUTH_METRICS_OUTCOMES		 9 /* enum gitlab_outcome */
+#define AUTH_METRICS_ENDS		 4 /* enum auth_end */
+#define AUTH_METRICS_CREDENTIAL_OUTCOMES 3 /* enum auth_credential_outcome */
 
 enum auth_metrics_login {
 	AUTH_LOGIN_OK,
@@ -33,15 +33,15 @@ enum auth_metrics_check {
 	AUTH_CHECKS,
 };
 
-enum auth_metrics_question {
-	AUTH_ASKS_TOKEN,
-	AUTH_ASKS_REFRESH,
-	AUTH_ASKS_REVOKE,
-	AUTH_ASKS_USER,
-	AUTH_ASKS_WORKSPACE,
-	AUTH_ASKS_PROJECT,
-	AUTH_ASKS_GROUP,
-	AUTH_QUESTIONS,
+enum auth_metrics_endpoint {
+	AUTH_REQUEST_TOKEN,
+	AUTH_REQUEST_REFRESH,
+	AUTH_REQUEST_REVOKE,
+	AUTH_REQUEST_USER,
+	AUTH_REQUEST_WORKSPACE,
+	AUTH_REQUEST_PROJECT,
+	AUTH_REQUEST_GROUP,
+	AUTH_REQUESTS,
 };
 
 struct auth_metrics {
@@ -50,10 +50,10 @@ struct auth_metrics {
 	uint64_t rate_limited;
 	uint64_t checks[AUTH_CHECKS];
 	struct metrics_histogram check_duration;
-	uint64_t questions[AUTH_QUESTIONS][AUTH_METRICS_OUTCOMES];
-	struct metrics_histogram question_duration[AUTH_QUESTIONS];
+	uint64_t questions[AUTH_REQUESTS][AUTH_METRICS_OUTCOMES];
+	struct metrics_histogram question_duration[AUTH_REQUESTS];
 	uint64_t sessions_ended[AUTH_METRICS_ENDS];
-	uint64_t credentials[AUTH_METRICS_LOANS];
+	uint64_t credentials[AUTH_METRICS_CREDENTIAL_OUTCOMES];
 	uint64_t credentials_rejected;
 	bool gitlab_is_silent; /* the last request was not answered */
 	int64_t sessions;      /* updated when metrics are written */

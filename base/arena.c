@@ -10,15 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/spares.h"
+#include "base/free_list.h"
 #include "base/wipe.h"
 
 /* The block header, the block and malloc's own header fill one page. */
 #define BLOCK_BYTES (4096u - 64u)
 /* Larger allocations get a block of their own, so that the rest of the current block is not
  * lost. */
-#define LARGE_BYTES (BLOCK_BYTES / 4)
-#define SPARES_MAX  32
+#define LARGE_BYTES   (BLOCK_BYTES / 4)
+#define FREE_LIST_MAX 32
 
 struct arena_block {
 	struct arena_block *next;
@@ -28,8 +28,8 @@ struct arena_block {
 };
 
 /* Freed blocks of BLOCK_BYTES, kept for the next arenas of this thread. */
-static _Thread_local struct spares spares =
-	SPARES_INIT(sizeof(struct arena_block) + BLOCK_BYTES, SPARES_MAX);
+static _Thread_local struct free_list free_list =
+	FREE_LIST_INIT(sizeof(struct arena_block) + BLOCK_BYTES, FREE_LIST_MAX);
 
 void
 arena_init(struct arena *a, size_t max_bytes)
@@ -45,7 +45,7 @@ free_blocks(struct arena_block *block)
 
 		wipe_bytes(block->data, block->used);
 		if (block->size == BLOCK_BYTES)
-			spares_give(&spares, block);
+			free_list_give(&free_list, block);
 		else
 			free(block);
 		block = next;
@@ -82,7 +82,7 @@ add_block(struct arena *a, size_t size)
 
 	if (bytes > SIZE_MAX - sizeof(*block))
 		return NULL;
-	block = is_large ? malloc(sizeof(*block) + bytes) : spares_take(&spares);
+	block = is_large ? malloc(sizeof(*block) + bytes) : free_list_take(&free_list);
 	if (block == NULL)
 		return NULL;
 	block->size = bytes;

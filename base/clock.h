@@ -4,7 +4,8 @@
  *
  * Seconds and milliseconds are those of the kernel's last tick: up to 10 ms old, or older where a
  * virtual machine did not get its core; reading them costs next to nothing. Microseconds are read
- * from the hardware: a later reading in milliseconds may be before an earlier one of those.
+ * from the hardware, so a reading in milliseconds may be earlier than a previous reading in
+ * microseconds.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

@@ -19,7 +19,7 @@ struct compressor;
 /* Takes a piece of the output, valid during the call only. */
 typedef void compress_output_fn(struct str data, void *arg);
 
-/* NULL without memory. The caller frees it. */
+/* NULL: out of memory. The caller frees it. */
 struct compressor *compressor_new(enum compress_coding coding) MUST_CHECK;
 void compressor_free(struct compressor *c);
 

@@ -99,6 +99,6 @@ err_alloc(struct err *e, size_t size, const char *message)
 void
 err_assert_failed(const char *condition, const char *file, int line)
 {
-	(void)fprintf(stderr, "%s:%d: invariant broken: %s\n", file, line, condition);
+	(void)fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, condition);
 	abort();
 }

@@ -26,7 +26,7 @@ enum err_code {
 	ERR_CONNECT,   /* a peer can't be resolved or connected to, or it closed the connection */
 	ERR_PROXY,     /* the outgoing proxy (https_proxy) fails, not the peer behind it */
 	ERR_TLS,       /* handshake or certificate verification failed */
-	ERR_PROTOCOL,  /* a peer's answer breaks its contract */
+	ERR_PROTOCOL,  /* a peer's response violates the protocol */
 	ERR_CRYPTO,    /* a seal does not open, or a key is unusable */
 	ERR_DENIED,    /* authenticated, and not allowed */
 	ERR_NOT_FOUND, /* what was asked for does not exist */
@@ -52,13 +52,13 @@ bool err_set_errno(struct err *e, int errno_value, const char *format, ...) PRIN
 /* Puts "<context>: " before the message; keeps the code. Always returns false. */
 bool err_wrap(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Puts back the empty error. */
+/* Resets e to ERR_INIT. */
 void err_clear(struct err *e);
 
 /* Returns zeroed memory for free(3). NULL: out of memory; then e says so with this message. */
 void *err_alloc(struct err *e, size_t size, const char *message) MUST_CHECK;
 
-/* An invariant of ours that stays on in release builds: prints the place and aborts. */
+/* Asserts an invariant, in release builds too: prints the location and aborts. */
 #define err_assert(condition)                                                                      \
 	((condition) ? (void)0 : err_assert_failed(#condition, __FILE__, __LINE__))
 _Noreturn void err_assert_failed(const char *condition, const char *file, int line);

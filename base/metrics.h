@@ -7,8 +7,8 @@
  * enum, and a static const table names the fields. An observation is one increment, nothing is
  * allocated, and what was never counted is 0. One thread, no globals.
  *
- *	struct door_metrics { uint64_t opened[DOOR_SIDES][DOOR_OUTCOMES]; };
- *	m->opened[DOOR_LEFT][DOOR_STUCK]++;
+ *	struct cache_metrics { uint64_t lookups[CACHE_OUTCOMES]; };
+ *	m->lookups[CACHE_HIT]++;
  */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H

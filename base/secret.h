@@ -2,9 +2,10 @@
 /*
  * Bytes that must not leak: tokens, keys, the client secret.
  *
- * In memory of the process alone where the kernel has such, else locked as far as limits allow.
- * Wiped when freed, kept out of core dumps where the kernel allows it, compared in constant time,
- * and without a printf or log form: base/log/log has log_secret, which prints a marker.
+ * In memory that only this process can access (memfd_secret) if the kernel supports it, otherwise
+ * locked as far as RLIMIT_MEMLOCK allows. Wiped when freed, kept out of core dumps where the kernel
+ * allows it, compared in constant time, and without a printf or log form: base/log/log has
+ * log_secret, which prints a marker.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
@@ -17,7 +18,7 @@ struct secret;
 #define SECRET_MAX_BYTES 65536u
 struct secret *secret_new(const void *data, size_t len) MUST_CHECK;
 struct secret *secret_from_str(struct str s) MUST_CHECK;
-void secret_free(struct secret *s); /* NULL is fine */
+void secret_free(struct secret *s); /* does nothing for NULL */
 
 /* The protection of the process's least protected secret. */
 enum secret_protection {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Token buckets that hold what comes back in one minute, each kept as the time (monotonic) at which
- * it is full again; 0 is a full bucket. A charge moves that time later by one token's refill
- * time; it must wait if the time would then be more than a full bucket ahead of now.
+ * Token buckets that refill completely in one minute. A bucket is stored as the time (monotonic) at
+ * which it will be full; 0: full. Taking a token moves that time later by the refill time of one
+ * token, and has to wait if the time would be more than one minute in the future.
  */
 #ifndef BASE_TOKEN_BUCKET_H
 #define BASE_TOKEN_BUCKET_H

@@ -44,8 +44,8 @@ uint16_t url_default_port(struct str scheme);
 /*
  * Splits and validates an authority "host", "host:port" or "[v6]:port" (RFC 9110 section 7.2). The
  * host is a name of letters, digits, '-', '.' and '_', a dotted quad, or IPv6 in brackets. *port is
- * 0 when there is none. The views point into text and keep its case; *host has no brackets. Refused
- * are empty labels, a trailing dot, and numbers that are no dotted quad ("127.1", "0x7f.1").
+ * 0 when there is none. The views point into text and keep its case; *host has no brackets. Refuses
+ * empty labels, a trailing dot, and numbers that are not a dotted quad ("127.1", "0x7f.1").
  */
 bool url_split_authority(struct str text, struct str *host, uint16_t *port) MUST_CHECK;
 

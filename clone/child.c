@@ -248,7 +248,7 @@ child_spawn(struct child *c, const char *program, const struct clone_settings *s
 }
 
 bool
-child_collect(struct child *c, int *status)
+child_reap(struct child *c, int *status)
 {
 	pid_t pid;
 
@@ -278,7 +278,7 @@ wait_until(struct child *c, uint64_t deadline_ms)
 {
 	int status;
 
-	while (!child_collect(c, &status)) {
+	while (!child_reap(c, &status)) {
 		struct pollfd polled = {.fd = c->pidfd, .events = POLLIN};
 
 		if (clock_monotonic_ms() >= deadline_ms)
@@ -289,7 +289,7 @@ wait_until(struct child *c, uint64_t deadline_ms)
 }
 
 void
-child_end(struct child *c, uint64_t grace_ms)
+child_terminate(struct child *c, uint64_t grace_ms)
 {
 	if (c->pid == 0)
 		return;

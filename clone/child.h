@@ -27,12 +27,12 @@ bool child_spawn(struct child *c, const char *program, const struct clone_settin
 		 const struct secret *token, struct err *e) MUST_CHECK;
 
 /* Reaps the worker if it has ended: *status as from waitpid. */
-bool child_collect(struct child *c, int *status) MUST_CHECK;
+bool child_reap(struct child *c, int *status) MUST_CHECK;
 
 void child_signal(const struct child *c, int number); /* to its process group */
 
 /* Terminates the worker: SIGTERM, then SIGKILL after grace_ms. Does nothing without a worker. */
-void child_end(struct child *c, uint64_t grace_ms);
+void child_terminate(struct child *c, uint64_t grace_ms);
 
 /* Closes the descriptors. */
 void child_fini(struct child *c);

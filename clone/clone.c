@@ -395,7 +395,7 @@ on_exit_ready(void *arg, unsigned ready)
 	int status = 0;
 
 	(void)ready;
-	if (child_collect(&c->child, &status))
+	if (child_reap(&c->child, &status))
 		on_worker_ended(c, status);
 }
 
@@ -484,7 +484,7 @@ clone_free(struct clone *c)
 {
 	if (c == NULL)
 		return;
-	child_end(&c->child, FREE_GRACE_MS);
+	child_terminate(&c->child, FREE_GRACE_MS);
 	stop_following(c);
 	while (!LIST_EMPTY(&c->watches))
 		clone_watch_stop(LIST_FIRST(&c->watches));

@@ -22,7 +22,8 @@ struct clone *clone_new(struct loop *l, const struct clone_settings *settings, c
 			struct err *e) MUST_CHECK;
 void clone_free(struct clone *c); /* terminates the worker */
 
-/* Permits what the worker reads and changes: it starts under the sidecar's restrictions. */
+/* Adds rules for the files that the worker reads and changes, because it starts under the sidecar's
+ * sandbox. */
 void clone_permit(const struct clone_settings *settings, struct confine_rules *rules,
 		  struct arena *a);
 

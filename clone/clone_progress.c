@@ -50,7 +50,7 @@ static const struct {
 	enum clone_note note;
 	const char *name;
 } notes[] = {
-	{CLONE_NOTE_FOUND, "found"},	       {CLONE_NOTE_CLOSED, "closed"},
+	{CLONE_NOTE_EXISTING, "found"},	       {CLONE_NOTE_UNREADABLE, "closed"},
 	{CLONE_NOTE_MARKED, "marked"},	       {CLONE_NOTE_LFS, "lfs"},
 	{CLONE_NOTE_SUBMODULES, "submodules"}, {CLONE_NOTE_NO_HEAD, "no_head"},
 	{CLONE_NOTE_WAITS, "waits"},

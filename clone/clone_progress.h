@@ -41,8 +41,8 @@ enum clone_problem {
 
 /* Remarks about a clone that succeeded or, CLONE_NOTE_WAITS, is running; bits. */
 enum clone_note {
-	CLONE_NOTE_FOUND = 1,	    /* a repository existed already */
-	CLONE_NOTE_CLOSED = 2,	    /* ... and cannot be opened */
+	CLONE_NOTE_EXISTING = 1,    /* a repository existed already */
+	CLONE_NOTE_UNREADABLE = 2,  /* ... and cannot be opened */
 	CLONE_NOTE_MARKED = 4,	    /* CLONE_MARKER exists: cloned before */
 	CLONE_NOTE_LFS = 8,	    /* LFS files are still pointers */
 	CLONE_NOTE_SUBMODULES = 16, /* some are missing */

@@ -70,7 +70,7 @@ tidy_file(const char *path)
 }
 
 /* Writes them as git does, after libgit2, which ends them in '/': core.worktree, and the .git file
- * of the work tree at request->into. */
+ * of the work tree at request->target_dir. */
 static bool
 gitlink_tidy(struct transfer *t)
 {
@@ -81,7 +81,7 @@ gitlink_tidy(struct transfer *t)
 	if (code < 0)
 		return git_steps_fail(t, code, "set core.worktree");
 	buf_init(&path, LINK_MAX_BYTES);
-	ok = buf_addf(&path, "%s/.git", t->request->into) && buf_add_byte(&path, '\0') &&
+	ok = buf_addf(&path, "%s/.git", t->request->target_dir) && buf_add_byte(&path, '\0') &&
 	     tidy_file(path.data);
 	buf_fini(&path);
 	return ok || failure_set_errno(t->failure, errno, "write the .git file of a submodule");
@@ -143,7 +143,7 @@ git_credential_configure(struct transfer *t)
 static bool
 make_repository(struct transfer *t)
 {
-	const char *place = t->request->into;
+	const char *place = t->request->target_dir;
 	git_repository_init_options options;
 	int code;
 
@@ -155,7 +155,7 @@ make_repository(struct transfer *t)
 	if (t->request->git_dir != NULL) {
 		options.flags |= GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_DOTGIT_DIR |
 				 GIT_REPOSITORY_INIT_RELATIVE_GITLINK;
-		options.workdir_path = t->request->into;
+		options.workdir_path = t->request->target_dir;
 		place = t->request->git_dir;
 	}
 	code = git_repository_init_ext(&t->repository, place, &options);
@@ -193,7 +193,7 @@ git_clone_run(const struct git_request *request, struct clone_failure *f)
 	if (ok && !request->fetches_later)
 		git_steps_leave_network(&t);
 	lfs_free(t.lfs);
-	odd_trees_fini(&t.odd_trees);
+	noncanonical_trees_fini(&t.noncanonical_trees);
 	git_repository_free(t.repository);
 	git_libgit2_shutdown();
 	buf_fini(&t.shallow);

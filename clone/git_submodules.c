@@ -195,11 +195,11 @@ clone_one(struct submodule *s, struct clone_failure *f)
 	request.url = s->url.data;
 	request.ref = NULL;
 	request.depth = s->entry->is_shallow ? 1 : 0;
-	request.widens = false;
+	request.keeps_all_branches = false;
 	request.token = is_gitlab ? above->gitlab_token : NULL;
 	request.helper = is_gitlab ? above->settings->helper : NULL;
 	request.commit = s->commit;
-	request.into = s->work.data;
+	request.target_dir = s->work.data;
 	request.git_dir = s->git_dir.data;
 	request.submodules = above->submodules - 1;
 	request.on_progress = on_progress;
@@ -285,7 +285,7 @@ struct odd_parts {
 };
 
 static void
-on_odd(const struct gitmodules_odd *odd, void *arg)
+on_odd(const struct gitmodules_issue *odd, void *arg)
 {
 	struct odd_parts *parts = arg;
 

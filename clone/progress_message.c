@@ -76,7 +76,7 @@ describe_problem(const struct clone_progress *p)
 static const char *
 describe_done(const struct clone_progress *p)
 {
-	if ((p->notes & CLONE_NOTE_CLOSED) != 0)
+	if ((p->notes & CLONE_NOTE_UNREADABLE) != 0)
 		return "{dir} contains a repository that cannot be opened: it belongs to another "
 		       "user or has an unknown format. It was not changed.";
 	if ((p->notes & CLONE_NOTE_MARKED) != 0)

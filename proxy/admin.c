@@ -88,7 +88,7 @@ static void
 write_problems(struct json_writer *w, const struct proxy *p)
 {
 	json_write_array(w, "problems");
-	if (p->is_leaving)
+	if (p->is_shutting_down)
 		write_problem(w, "process", "draining");
 	if (p->tls != NULL && tls_context_expires_at_s(p->tls) <= clock_wall_s())
 		write_problem(w, "certificate", "expired");
@@ -125,8 +125,8 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 	if (p->ssh_probe != NULL)
 		ssh_probe_ask(p->ssh_probe);
 	begin_json(&w, reply);
-	json_write_bool(&w, "ready", !p->is_leaving);
-	if (p->is_leaving)
+	json_write_bool(&w, "ready", !p->is_shutting_down);
+	if (p->is_shutting_down)
 		json_write_str(&w, "reason", STR("draining"));
 	if (p->relay == NULL) {
 		json_write_bool(&w, "ide_ready", upstream_is_ready(p->upstream));
@@ -140,7 +140,7 @@ on_ready(const struct service_request *request, struct service_reply *reply, voi
 		json_write_close(&w, '}');
 	}
 	write_problems(&w, p);
-	end_json(&w, reply, p->is_leaving ? 503 : 200);
+	end_json(&w, reply, p->is_shutting_down ? 503 : 200);
 }
 
 /* /activity, for controllers that stop idle workspaces. */

@@ -32,7 +32,7 @@ start_clone(struct clone_control *c, const struct secret *token)
 		auth_lease_end(&c->lease);
 }
 
-/* Starts the clone with the session's token. False if the session can't lend it now. */
+/* Starts the clone with the session's token. False if the session can't lease it now. */
 static bool
 start_with_session(struct clone_control *c, struct auth_session *s)
 {
@@ -61,7 +61,8 @@ on_token(const struct auth_credential *credential, void *arg)
 		return;
 	case AUTH_CREDENTIAL_UNAVAILABLE:
 		if (c->attempt != CLONE_ATTEMPT_FIRST)
-			log_warn(NULL, "clone not started: GitLab gives no token at the moment");
+			log_warn(NULL,
+				 "clone not started: no GitLab token is available at the moment");
 		return;
 	}
 }

@@ -44,7 +44,7 @@ const struct clone_progress *clone_control_progress(const struct clone_control *
  * API token never start a clone. Logs a failure. */
 void clone_control_offer_token(struct clone_control *c, const struct auth_verdict *v);
 
-/* Retries a failed clone with the token of the session in v or, if that session may not lend its
+/* Retries a failed clone with the token of the session in v or, if that session may not lease its
  * token (API tokens), of the session used last. Does nothing in other phases. */
 void clone_control_retry(struct clone_control *c, const struct auth_verdict *v);
 

@@ -101,7 +101,7 @@ static void
 answer_unavailable(struct caller *caller)
 {
 	answer(caller, CREDENTIAL_UNAVAILABLE,
-	       STR("GitLab gives no token at the moment; try again in a little while"));
+	       STR("no GitLab token is available at the moment; try again later"));
 }
 
 static void

@@ -16,6 +16,6 @@ struct git_credential_server;
 
 /* Listens at p->settings->credential_socket, which must be set. p->auth outlives the server. */
 struct git_credential_server *git_credential_server_new(struct proxy *p, struct err *e) MUST_CHECK;
-void git_credential_server_free(struct git_credential_server *s); /* NULL is fine */
+void git_credential_server_free(struct git_credential_server *s); /* does nothing for NULL */
 
 #endif

@@ -45,7 +45,7 @@ reach_relay(struct gitlab_clients *c, struct proxy *p, struct err *e)
 	options.ca_file = p->settings->relay_ca_file;
 	c->relay = fetch_new(p->loop, &options, e);
 	if (c->relay != NULL)
-		auth_reach_relay(p->auth, c->relay);
+		auth_set_relay_client(p->auth, c->relay);
 	return c->relay != NULL;
 }
 

@@ -5,7 +5,7 @@
 #include "proxy/ide_status.h"
 
 #include "proxy/proxy.h"
-#include "proxy/start/last_words.h"
+#include "proxy/start/exit_search.h"
 
 #define KEEP_MS	      3000u  /* a reason is not looked for again for this long */
 #define OLD_MS	      10000u /* a reason this old is replaced even while a search runs */
@@ -24,7 +24,7 @@ is_due(struct proxy *p)
 }
 
 static void
-find(struct proxy *p, const struct ide_reason *last_words)
+find(struct proxy *p, const struct ide_reason *exit_search)
 {
 	struct ide_status *s = &p->ide_status;
 	const struct settings_upstream *upstream = &p->settings->upstream;
@@ -32,7 +32,7 @@ find(struct proxy *p, const struct ide_reason *last_words)
 		.upstream = upstream->addresses,
 		.upstream_count = upstream->count,
 		.upstream_name = upstream->name,
-		.last_words = last_words,
+		.exit_search = exit_search,
 	};
 
 	memcpy(facts.own_ports, s->own_ports, sizeof(s->own_ports));
@@ -42,7 +42,7 @@ find(struct proxy *p, const struct ide_reason *last_words)
 static void
 end_search(struct ide_status *s)
 {
-	last_words_free(s->search);
+	exit_search_free(s->search);
 	loop_timer_fini(&s->next_step);
 	s->search = NULL;
 }
@@ -53,11 +53,11 @@ on_next_step(void *arg)
 	struct proxy *p = arg;
 	struct ide_status *s = &p->ide_status;
 
-	if (!last_words_step(s->search)) {
+	if (!exit_search_step(s->search)) {
 		loop_timer_start(&s->next_step, STEP_MS);
 		return;
 	}
-	find(p, last_words_found(s->search));
+	find(p, exit_search_found(s->search));
 	end_search(s);
 }
 
@@ -67,12 +67,12 @@ begin_search(struct proxy *p)
 {
 	struct ide_status *s = &p->ide_status;
 
-	s->search = last_words_new(&p->settings->log_files);
+	s->search = exit_search_new(&p->settings->log_files);
 	if (s->search == NULL)
 		return false;
 	loop_timer_init(&s->next_step, p->loop, on_next_step, p);
 	for (unsigned i = 0; i < STEPS_AT_ONCE; i++)
-		if (last_words_step(s->search))
+		if (exit_search_step(s->search))
 			return true;
 	loop_timer_start(&s->next_step, STEP_MS);
 	return false;
@@ -91,7 +91,7 @@ ide_status_reason(struct proxy *p)
 		return &s->reason;
 	s->found_ms = now_ms;
 	if (begin_search(p)) {
-		find(p, last_words_found(s->search));
+		find(p, exit_search_found(s->search));
 		end_search(s);
 	} else if (age_ms >= OLD_MS) {
 		find(p, NULL);

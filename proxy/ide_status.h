@@ -9,14 +9,14 @@
 #include "proxy/start/ide_reason.h"
 #include "proxy/start/start_timeline.h"
 
-struct last_words;
+struct exit_search;
 struct proxy;
 
 struct ide_status {
 	struct start_timeline timeline;
 	struct ide_reason reason;
 	uint64_t found_ms;			/* time of the last search; 0: never */
-	struct last_words *search;		/* running search of log files; NULL: none */
+	struct exit_search *search;		/* running search of log files; NULL: none */
 	struct loop_timer next_step;		/* of the search */
 	uint16_t own_ports[IDE_REASON_OWN_MAX]; /* our listeners */
 };

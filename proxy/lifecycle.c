@@ -152,7 +152,7 @@ drain(void *arg)
 
 	log_info(NULL, "draining", log_int("connections", (int64_t)p->downstreams_count));
 	for (size_t i = 0; i < LIFECYCLE_LISTENERS; i++) {
-		listen_free_gently(l->listeners[i].listen);
+		listen_free_after_backlog(l->listeners[i].listen);
 		l->listeners[i].listen = NULL;
 	}
 	p->draining = true;
@@ -170,7 +170,7 @@ start_shutdown(struct lifecycle *l)
 	uint64_t delay_ms = settings->drain_delay_ms;
 
 	notify_stopping(&l->notify, settings->drain_timeout_ms);
-	l->proxy->is_leaving = true;
+	l->proxy->is_shutting_down = true;
 	loop_timer_stop(&l->idle_timer);
 	loop_timer_start(&l->drain_timer, settings->drain_timeout_ms);
 	if (delay_ms == 0) {
@@ -213,7 +213,7 @@ report_ready(struct lifecycle *l)
 static void
 reload(struct lifecycle *l)
 {
-	bool is_serving = !l->proxy->is_leaving;
+	bool is_serving = !l->proxy->is_shutting_down;
 
 	if (is_serving)
 		notify_reloading(&l->notify);
@@ -238,8 +238,8 @@ toggle_debug(struct lifecycle *l)
 static void
 on_first_end_signal(struct lifecycle *l)
 {
-	l->is_told = true;
-	if (!l->proxy->is_leaving)
+	l->got_signal = true;
+	if (!l->proxy->is_shutting_down)
 		start_shutdown(l);
 }
 
@@ -252,7 +252,7 @@ on_signal(void *arg, int signal_number)
 		reload(l);
 	else if (signal_number == SIGUSR1)
 		toggle_debug(l);
-	else if (l->is_told)
+	else if (l->got_signal)
 		end_now(l);
 	else
 		on_first_end_signal(l);
@@ -269,7 +269,7 @@ raise_descriptor_limit(uint64_t connections)
 		return;
 	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-		log_warn(NULL, "fewer descriptors than CONNECTIONS_MAX may need",
+		log_warn(NULL, "limit of file descriptors is too low for CONNECTIONS_MAX",
 			 log_int("descriptors", (int64_t)limit.rlim_cur));
 }
 

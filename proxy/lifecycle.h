@@ -38,7 +38,7 @@ struct lifecycle {
 	struct notify notify;		/* to the service manager, if there is one */
 	size_t connections_peak;	/* since malloc_trim was called last */
 	bool is_paused;			/* at CONNECTIONS_MAX: not accepting */
-	bool is_told;			/* has received SIGTERM or SIGINT */
+	bool got_signal;		/* has received SIGTERM or SIGINT */
 };
 
 /* Binds the public listeners and handles signals. The HTTPS listener uses p->tls. */

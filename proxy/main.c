@@ -41,7 +41,7 @@ load_server(enum settings_command command)
 
 	if (s != NULL && !is_locked)
 		log_warn(NULL,
-			 "private keys of TLS may be swapped: too little memory can be locked");
+			 "TLS private keys may be swapped to disk: RLIMIT_MEMLOCK is too low");
 	return s;
 }
 

@@ -86,7 +86,7 @@ static const struct metrics_family counted[] = {
 	{COUNTED("workspace_proxy_websockets_closed_total", METRICS_COUNTER, websockets_ended),
 	 .sources = SIDECAR, .labels = {METRICS_LABEL("reason", websocket_ends)},
 	 .help = "WebSockets and other tunnels that ended, by cause; session: the user's session "
-		 "ended; drain: the process is shutting down."},
+		 "ended, or GitLab could not confirm access; drain: the process is shutting down."},
 	{COUNTED("workspace_proxy_ssh_tunnels_opened_total", METRICS_COUNTER, ssh_tunnels_opened),
 	 .sources = SIDECAR, .help = "SSH connections that reached sshd in the workspace."},
 	{COUNTED("workspace_proxy_tls_handshakes_total", METRICS_COUNTER, tls_handshakes),
@@ -151,7 +151,7 @@ static const struct metrics_family states[] = {
 	{STATE("workspace_proxy_connections", METRICS_GAUGE, connections),
 	 .help = "Open public connections."},
 	{STATE("workspace_proxy_ssh_tunnels", METRICS_GAUGE, ssh_tunnels), .sources = SIDECAR,
-	 .help = "SSH tunnels open or being opened, WebSockets as well."},
+	 .help = "SSH tunnels that are open or being opened; they count as WebSockets as well."},
 	{STATE("workspace_proxy_websockets", METRICS_GAUGE, websockets), .sources = SIDECAR,
 	 .help = "WebSockets and other tunnels that are open or being opened."},
 	{STATE("workspace_proxy_last_activity_timestamp_seconds", METRICS_GAUGE, last_activity_us),
@@ -261,8 +261,8 @@ read_sidecar(struct proxy *p, struct state *s)
 static void
 read_state(struct proxy *p, struct state *s)
 {
-	s->draining = p->is_leaving;
-	s->ready = !p->is_leaving;
+	s->draining = p->is_shutting_down;
+	s->ready = !p->is_shutting_down;
 	s->log_lines_lost = log_lines_lost();
 	s->connections = (int64_t)p->downstreams_count;
 	s->certificate_expires_s = p->tls == NULL ? 0 : tls_context_expires_at_s(p->tls);

@@ -160,6 +160,7 @@ port_watch_describe(struct port_watch *w, uint16_t host_port, struct port_watch_
 		.shares_count = auth_shares(p->auth, page->shares),
 	};
 	for (unsigned i = 0; i < AUTH_AUDIENCES; i++)
-		page->ports.may[i] = auth_audience_is_available(auth, (enum auth_audience)i);
+		page->ports.may_share_with[i] =
+			auth_audience_is_available(auth, (enum auth_audience)i);
 	return &page->ports;
 }

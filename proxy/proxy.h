@@ -64,8 +64,8 @@ struct proxy {
 	size_t compressors_count, log_viewers_count, admin_log_readers_count;
 	size_t large_heads_count; /* connections that receive a head above HEAD_MAX_SIZE */
 	size_t http2_held[2];	  /* bytes, see http2_connection_held.c: without a user, of users */
-	bool is_leaving; /* shutting down: not ready, but accepts connections during DRAIN_DELAY */
-	bool draining;	 /* after DRAIN_DELAY: no new connections */
+	bool is_shutting_down;	  /* not ready, but accepts connections during DRAIN_DELAY */
+	bool draining;		  /* after DRAIN_DELAY: no new connections */
 	struct reload *reload;
 	void (*on_capacity)(void *arg); /* a connection was closed: listeners may be resumed */
 	void *on_capacity_arg;

@@ -48,9 +48,9 @@ LONG_FILES = """
     test_memory_search test_ssh_tunnel
     test_clone_like_git test_framing test_browser_logins test_ssh_clients test_clone_submodules test_browser_cross_port test_browser
     test_clone_lfs test_clone_attributes test_browser_log test_revocation test_credential test_broker test_webhook_certificate
-    test_http2_memory test_clone_ended test_clone_history test_clone_sidecar test_timeouts test_broker_limits test_return_targets
+    test_http2_memory test_clone_interrupted test_clone_history test_clone_sidecar test_timeouts test_broker_limits test_return_targets
     test_clone_hostile test_restart test_limits test_bad_input test_upstream_reuse test_webhook_connections test_login
-    test_broker_lies test_clone_killed test_sessions
+    test_broker_false_answers test_clone_killed test_sessions
 """.split()
 
 

@@ -142,13 +142,13 @@ broker_start(struct broker *b, struct str body, const struct log_context *log,
 	struct broker_call *c = NULL;
 	struct broker_request r;
 	struct buf memory;
-	enum relay_finding finding;
+	enum relay_result finding;
 
 	*reply = (struct broker_reply){.status = 0};
 	buf_init(&memory, BROKER_REQUEST_MAX);
 	finding = broker_request_open(&r, body, b->relay, clock_wall_ms(), &memory, &channel);
 	switch (finding) {
-	case RELAY_GOOD:
+	case RELAY_VALID:
 	case RELAY_STALE:
 		c = process(b, &r, finding == RELAY_STALE, &channel, log, reply);
 		break;

@@ -171,7 +171,7 @@ parse_request(struct broker_request *r, struct str plain)
 	return fits_operation(r);
 }
 
-enum relay_finding
+enum relay_result
 broker_request_open(struct broker_request *r, struct str text,
 		    const struct relay_settings *settings, int64_t now_ms, struct buf *memory,
 		    struct broker_channel *c)
@@ -195,7 +195,7 @@ broker_request_open(struct broker_request *r, struct str text,
 		return RELAY_MALFORMED;
 	}
 	return r->sent_ms >= now_ms - BROKER_SKEW_MS && r->sent_ms <= now_ms + BROKER_SKEW_MS
-		       ? RELAY_GOOD
+		       ? RELAY_VALID
 		       : RELAY_STALE;
 }
 

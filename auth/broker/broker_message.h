@@ -70,10 +70,10 @@ bool broker_request_seal(const struct broker_request *r, const struct secret *wo
 			 struct buf *out, struct broker_channel *c, struct err *e) MUST_CHECK;
 
 /* Opens a request. Views of *r point into text and memory, which the caller initializes before and
- * wipes after. Only RELAY_GOOD and RELAY_STALE fill all of *r, and the channel. */
-enum relay_finding broker_request_open(struct broker_request *r, struct str text,
-				       const struct relay_settings *settings, int64_t now_ms,
-				       struct buf *memory, struct broker_channel *c) MUST_CHECK;
+ * wipes after. Only RELAY_VALID and RELAY_STALE fill all of *r, and the channel. */
+enum relay_result broker_request_open(struct broker_request *r, struct str text,
+				      const struct relay_settings *settings, int64_t now_ms,
+				      struct buf *memory, struct broker_channel *c) MUST_CHECK;
 
 bool broker_answer_seal(const struct broker_answer *a, const struct broker_channel *c,
 			struct buf *out, struct err *e) MUST_CHECK;

@@ -17,7 +17,7 @@ struct deny_list;
  * line's number. */
 struct deny_list *deny_list_read(const char *path, struct err *e) MUST_CHECK;
 struct deny_list *deny_list_parse(struct str text, struct err *e) MUST_CHECK;
-void deny_list_free(struct deny_list *l); /* NULL is fine */
+void deny_list_free(struct deny_list *l); /* does nothing for NULL */
 
 /* NULL is an empty list. authority is as relay_parse_host returns it. */
 bool deny_list_has_host(const struct deny_list *l, struct str authority);

@@ -34,7 +34,7 @@ device_gate_enter(struct auth *a, const struct gate *g, const struct auth_facts 
 	if (device_token_open(a, token, &id))
 		s = session_device_find(a->store, &id);
 	if (s == NULL || session_has_expired(s)) {
-		g->ask(a, facts, v);
+		g->on_no_session(a, facts, v);
 		return NULL;
 	}
 	v->device = id;

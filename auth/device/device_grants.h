@@ -41,8 +41,8 @@ struct device_grants {
 	unsigned wrong_codes;
 };
 
-/* Adds a grant and draws its secret; grants to be typed also get a user code. NULL: too many
- * grants. */
+/* Adds a grant and generates its secret; grants with a typed code also get a user code. NULL: too
+ * many grants. */
 struct device_grant *device_grants_add(struct device_grants *g, bool is_typed, struct str client_ip,
 				       char secret[DEVICE_SECRET_LEN + 1]);
 

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 
-#include "auth/addresses.h"
 #include "auth/device/device_grants.h"
 #include "auth/device/device_token.h"
 #include "auth/gate/facts.h"
@@ -18,6 +17,7 @@
 #include "auth/session/session_devices.h"
 #include "auth/session/session_identity.h"
 #include "auth/session/session_lifetime.h"
+#include "auth/urls.h"
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"
@@ -306,8 +306,10 @@ struct auth_call *
 device_login_page(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 		  auth_done_fn *done, void *arg)
 {
-	const struct gate g = {
-		.pass = pass, .ask = login_start_for_request, .done = done, .arg = arg};
+	const struct gate g = {.on_allowed = pass,
+			       .on_no_session = login_start_for_request,
+			       .done = done,
+			       .arg = arg};
 	struct device_request *q = read_request(a, facts, v);
 
 	if (q == NULL)

@@ -196,7 +196,7 @@ answer_with_session(struct bearer_pending *p, const uint8_t id[SESSION_ID_BYTES]
 		if (s == NULL)
 			fill_refusal(a, &ended, w.call.verdict);
 		else
-			w.gate.pass(a, s, w.call.verdict);
+			w.gate.on_allowed(a, s, w.call.verdict);
 		w.call.done(w.call.verdict, w.call.arg);
 	}
 }

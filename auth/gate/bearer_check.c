@@ -69,10 +69,10 @@ on_policy(const struct policy_result *result, void *arg)
 	end_unverified(c, &result->err, result->retry_after_s);
 }
 
-static struct gitlab_asker
-asker(const struct bearer_check *c)
+static struct gitlab_credentials
+api_credentials(const struct bearer_check *c)
 {
-	return (struct gitlab_asker){
+	return (struct gitlab_credentials){
 		.token = c->tokens.access,
 		.user_id = c->user.id,
 		.priority = c->priority,
@@ -82,7 +82,8 @@ asker(const struct bearer_check *c)
 static void
 start_policy(struct bearer_check *c)
 {
-	const struct policy_subject subject = {.who = asker(c), .username = c->user.username};
+	const struct policy_subject subject = {.who = api_credentials(c),
+					       .username = c->user.username};
 	struct policy_result result;
 
 	if (policy_start(&c->policy, &subject, &result, on_policy, c) != POLICY_PENDING)
@@ -129,7 +130,7 @@ bool
 bearer_check_start(struct bearer_check *c, struct str token)
 {
 	c->tokens.access = secret_from_str(token);
-	const struct gitlab_asker who = asker(c);
+	const struct gitlab_credentials who = api_credentials(c);
 	if (who.token != NULL)
 		c->user_call = gitlab_get_user(c->policy.gitlab, &who, on_user, c);
 	return c->user_call != NULL;

@@ -68,7 +68,7 @@ on_answered(struct gate_wait *w, struct auth_session *s, struct auth_verdict *v)
 
 	switch (session_check(s, &retry_after_s)) {
 	case SESSION_ALLOWED:
-		w->gate.pass(w->call.auth, s, v);
+		w->gate.on_allowed(w->call.auth, s, v);
 		return;
 	case SESSION_OVER:
 		session_end(s, AUTH_END_EXPIRED);
@@ -187,7 +187,7 @@ gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
 	session_touch(s);
 	switch (session_check(s, &retry_after_s)) {
 	case SESSION_ALLOWED:
-		g->pass(a, s, v);
+		g->on_allowed(a, s, v);
 		return NULL;
 	case SESSION_PENDING:
 		return wait_for_answer(a, g, s, facts, v);
@@ -198,7 +198,7 @@ gate_enter_session(struct auth *a, const struct gate *g, struct auth_session *s,
 		break;
 	}
 	session_end(s, AUTH_END_EXPIRED);
-	g->ask(a, facts, v);
+	g->on_no_session(a, facts, v);
 	return NULL;
 }
 
@@ -215,7 +215,7 @@ gate_enter(struct auth *a, const struct gate *g, const struct auth_facts *facts,
 	bearer = bearer_find(a, g, facts, v);
 	switch (bearer.state) {
 	case BEARER_NONE:
-		g->ask(a, facts, v);
+		g->on_no_session(a, facts, v);
 		return NULL;
 	case BEARER_KNOWN:
 		return gate_enter_session(a, g, bearer.session, facts, v);

@@ -10,16 +10,17 @@
 
 struct gate {
 	/* Fills v for a request that is allowed. */
-	void (*pass)(struct auth *a, struct auth_session *s, struct auth_verdict *v);
+	void (*on_allowed)(struct auth *a, struct auth_session *s, struct auth_verdict *v);
 	/* Fills v for a request without a session. */
-	void (*ask)(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
+	void (*on_no_session)(struct auth *a, const struct auth_facts *facts,
+			      struct auth_verdict *v);
 	auth_done_fn *done;
 	void *arg;
 	/* Guests of the port whose host it is may pass; otherwise only users of the workspace. */
 	bool admits_guests;
 };
 
-/* An `ask` function: 401 with the sign-in URL. */
+/* An `on_no_session` function: 401 with the sign-in URL. */
 void gate_refuse(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v);
 
 /* Decides about a request; returns as auth_check. */

@@ -87,7 +87,7 @@ gitlab_client_priority(const struct gitlab *g, uint64_t client)
 }
 
 void
-gitlab_reach_relay(struct gitlab *g, struct fetch *f)
+gitlab_set_relay_client(struct gitlab *g, struct fetch *f)
 {
 	g->relay_fetch = f;
 }
@@ -135,10 +135,10 @@ form_init(struct buf *form)
 
 /* Sends a form; q has the kind of the request and its priority. */
 static struct gitlab_call *
-start_form_question(struct gitlab *g, struct gitlab_question *q, struct buf *form,
+start_form_question(struct gitlab *g, struct gitlab_request *q, struct buf *form,
 		    gitlab_done_fn *done, void *arg)
 {
-	bool is_revoke = q->kind == AUTH_ASKS_REVOKE;
+	bool is_revoke = q->kind == AUTH_REQUEST_REVOKE;
 	struct gitlab_call *call = NULL;
 
 	q->request.method = "POST";
@@ -157,9 +157,9 @@ struct gitlab_call *
 gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code, gitlab_done_fn *done,
 		     void *arg)
 {
-	struct gitlab_question q = {.kind = AUTH_ASKS_TOKEN,
-				    .request = {.priority = code->priority},
-				    .modes = code->modes};
+	struct gitlab_request q = {.kind = AUTH_REQUEST_TOKEN,
+				   .request = {.priority = code->priority},
+				   .modes = code->modes};
 	struct buf form;
 
 	if (g->broker_url != NULL)
@@ -177,8 +177,8 @@ struct gitlab_call *
 gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, unsigned modes,
 	       gitlab_done_fn *done, void *arg)
 {
-	struct gitlab_question q = {
-		.kind = AUTH_ASKS_REFRESH, .request = {.priority = FETCH_HIGH}, .modes = modes};
+	struct gitlab_request q = {
+		.kind = AUTH_REQUEST_REFRESH, .request = {.priority = FETCH_HIGH}, .modes = modes};
 	struct buf form;
 
 	if (g->broker_url != NULL)
@@ -194,8 +194,8 @@ gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, unsigned mo
 struct gitlab_call *
 gitlab_revoke_token(struct gitlab *g, const struct secret *token, gitlab_done_fn *done, void *arg)
 {
-	struct gitlab_question q = {.kind = AUTH_ASKS_REVOKE,
-				    .request = {.priority = FETCH_NORMAL}};
+	struct gitlab_request q = {.kind = AUTH_REQUEST_REVOKE,
+				   .request = {.priority = FETCH_NORMAL}};
 	struct buf form;
 
 	if (g->broker_url != NULL)
@@ -208,7 +208,7 @@ gitlab_revoke_token(struct gitlab *g, const struct secret *token, gitlab_done_fn
 
 /* Sends a request to the API; q has its kind. It is a GET unless it has a body. */
 static struct gitlab_call *
-start_api_question(struct gitlab *g, struct gitlab_question *q, const struct gitlab_asker *who,
+start_api_question(struct gitlab *g, struct gitlab_request *q, const struct gitlab_credentials *who,
 		   gitlab_done_fn *done, void *arg)
 {
 	bool has_body = !str_is_empty(q->request.body);
@@ -223,10 +223,11 @@ start_api_question(struct gitlab *g, struct gitlab_question *q, const struct git
 }
 
 struct gitlab_call *
-gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)
+gitlab_get_user(struct gitlab *g, const struct gitlab_credentials *who, gitlab_done_fn *done,
+		void *arg)
 {
-	struct gitlab_question q = {
-		.kind = AUTH_ASKS_USER,
+	struct gitlab_request q = {
+		.kind = AUTH_REQUEST_USER,
 		.request = {.url = g->user_url},
 		.read = gitlab_read_user,
 	};
@@ -235,11 +236,11 @@ gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn
 }
 
 struct gitlab_call *
-gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
+gitlab_check_workspace(struct gitlab *g, const struct gitlab_credentials *who, gitlab_done_fn *done,
 		       void *arg)
 {
-	struct gitlab_question q = {
-		.kind = AUTH_ASKS_WORKSPACE,
+	struct gitlab_request q = {
+		.kind = AUTH_REQUEST_WORKSPACE,
 		.request = {.url = g->graphql_url, .body = str_from(g->workspace_query)},
 		.read = gitlab_read_workspace,
 	};
@@ -255,8 +256,8 @@ struct membership_of {
 
 /* Requests a membership; q has everything but the address. */
 static struct gitlab_call *
-check_members(struct gitlab *g, struct gitlab_question *q, const struct membership_of *of,
-	      const struct gitlab_asker *who, gitlab_done_fn *done, void *arg)
+check_members(struct gitlab *g, struct gitlab_request *q, const struct membership_of *of,
+	      const struct gitlab_credentials *who, gitlab_done_fn *done, void *arg)
 {
 	struct gitlab_call *call = NULL;
 	struct buf url;
@@ -273,20 +274,21 @@ check_members(struct gitlab *g, struct gitlab_question *q, const struct membersh
 }
 
 struct gitlab_call *
-gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who, gitlab_done_fn *done,
+gitlab_check_project(struct gitlab *g, const struct gitlab_credentials *who, gitlab_done_fn *done,
 		     void *arg)
 {
-	struct gitlab_question q = {.kind = AUTH_ASKS_PROJECT, .read = gitlab_read_project_member};
+	struct gitlab_request q = {.kind = AUTH_REQUEST_PROJECT,
+				   .read = gitlab_read_project_member};
 	const struct membership_of of = {"projects", g->settings->project};
 
 	return check_members(g, &q, &of, who, done, arg);
 }
 
 struct gitlab_call *
-gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who, const char *group,
+gitlab_check_group(struct gitlab *g, const struct gitlab_credentials *who, const char *group,
 		   gitlab_done_fn *done, void *arg)
 {
-	struct gitlab_question q = {.kind = AUTH_ASKS_GROUP, .read = gitlab_read_group_member};
+	struct gitlab_request q = {.kind = AUTH_REQUEST_GROUP, .read = gitlab_read_group_member};
 	const struct membership_of of = {"groups", group};
 
 	return check_members(g, &q, &of, who, done, arg);

@@ -24,7 +24,7 @@ struct gitlab *gitlab_new(const struct auth_settings *settings, const char *redi
 			  struct fetch *f, struct err *e) MUST_CHECK;
 /* Uses this client for the relay, whose certificate it can verify. Without it, GitLab's client is
  * used. */
-void gitlab_reach_relay(struct gitlab *g, struct fetch *f);
+void gitlab_set_relay_client(struct gitlab *g, struct fetch *f);
 void gitlab_free(struct gitlab *g); /* call it after every call is done or cancelled */
 
 /* Returns the counters of all of auth/. */
@@ -45,7 +45,7 @@ struct gitlab_code {
 };
 
 /* Whose token authenticates a request to the API. */
-struct gitlab_asker {
+struct gitlab_credentials {
 	const struct secret *token;
 	uint64_t user_id;	      /* 0: unknown yet */
 	enum fetch_priority priority; /* FETCH_HIGH for sessions */
@@ -63,20 +63,20 @@ struct gitlab_call *gitlab_refresh(struct gitlab *g, const struct secret *refres
 				   unsigned modes, gitlab_done_fn *done, void *arg) MUST_CHECK;
 struct gitlab_call *gitlab_revoke_token(struct gitlab *g, const struct secret *token,
 					gitlab_done_fn *done, void *arg) MUST_CHECK;
-struct gitlab_call *gitlab_get_user(struct gitlab *g, const struct gitlab_asker *who,
+struct gitlab_call *gitlab_get_user(struct gitlab *g, const struct gitlab_credentials *who,
 				    gitlab_done_fn *done, void *arg) MUST_CHECK;
 
 /* OK: the configured workspace belongs to the token's user. */
-struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct gitlab_asker *who,
+struct gitlab_call *gitlab_check_workspace(struct gitlab *g, const struct gitlab_credentials *who,
 					   gitlab_done_fn *done, void *arg) MUST_CHECK;
 
 /* OK: the token's user is an active member of the configured project with enough access. */
-struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct gitlab_asker *who,
+struct gitlab_call *gitlab_check_project(struct gitlab *g, const struct gitlab_credentials *who,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 
 /* As gitlab_check_project, for a group (its id or full path). Membership of a parent group
  * counts. */
-struct gitlab_call *gitlab_check_group(struct gitlab *g, const struct gitlab_asker *who,
+struct gitlab_call *gitlab_check_group(struct gitlab *g, const struct gitlab_credentials *who,
 				       const char *group, gitlab_done_fn *done,
 				       void *arg) MUST_CHECK;
 void gitlab_cancel(struct gitlab_call *call); /* does nothing for NULL */

@@ -5,9 +5,9 @@
  */
 #include <inttypes.h>
 
-#include "auth/gitlab/broker_ask.h"
 #include "auth/gitlab/gitlab_private.h"
 #include "auth/gitlab/gitlab_scope.h"
+#include "auth/gitlab/sealed_request.h"
 #include "base/clock.h"
 
 bool
@@ -137,14 +137,14 @@ gitlab_read_broker(const struct fetch_response *r, const struct gitlab_expect *e
 }
 
 static struct gitlab_call *
-start(struct gitlab *g, struct gitlab_question *q, struct broker_request *r,
+start(struct gitlab *g, struct gitlab_request *q, struct broker_request *r,
       enum fetch_priority priority, gitlab_done_fn *done, void *arg)
 {
 	q->read = gitlab_read_broker;
-	q->ask = broker_ask_new(g, r, priority);
+	q->ask = sealed_request_new(g, r, priority);
 	if (q->ask == NULL)
 		return NULL;
-	broker_ask_fill(q->ask, g, &q->request);
+	sealed_request_fill(q->ask, g, &q->request);
 	return gitlab_start(g, q, done, arg);
 }
 
@@ -157,17 +157,17 @@ gitlab_broker_redeem(struct gitlab *g, const struct gitlab_code *code, gitlab_do
 		.code = code->code,
 		.verifier = code->verifier,
 	};
-	struct gitlab_question q = {.kind = AUTH_ASKS_TOKEN, .modes = code->modes};
+	struct gitlab_request q = {.kind = AUTH_REQUEST_TOKEN, .modes = code->modes};
 
 	return start(g, &q, &r, code->priority, done, arg);
 }
 
 struct gitlab_call *
-gitlab_broker_send_token(struct gitlab *g, const struct gitlab_question *what,
+gitlab_broker_send_token(struct gitlab *g, const struct gitlab_request *what,
 			 const struct secret *token, gitlab_done_fn *done, void *arg)
 {
-	struct gitlab_question q = {.kind = what->kind, .modes = what->modes};
-	bool is_refresh = q.kind == AUTH_ASKS_REFRESH;
+	struct gitlab_request q = {.kind = what->kind, .modes = what->modes};
+	bool is_refresh = q.kind == AUTH_REQUEST_REFRESH;
 	struct broker_request r = {
 		.operation = is_refresh ? BROKER_REFRESH : BROKER_REVOKE,
 		.token = secret_view(token),

@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "auth/gitlab/broker_ask.h"
 #include "auth/gitlab/gitlab_private.h"
+#include "auth/gitlab/sealed_request.h"
 #include "base/clock.h"
 
 static void
@@ -24,7 +24,7 @@ static bool
 is_rate_limited(const struct gitlab_call *call, const struct fetch_response *response)
 {
 	return response != NULL && response->status == 429 && call->ask == NULL &&
-	       (call->question == AUTH_ASKS_TOKEN || call->question == AUTH_ASKS_REFRESH);
+	       (call->question == AUTH_REQUEST_TOKEN || call->question == AUTH_REQUEST_REFRESH);
 }
 
 static void on_response(const struct fetch_response *response, const struct err *e,
@@ -38,7 +38,7 @@ restart_at_broker(struct gitlab_call *call, const struct err *why)
 	struct fetch_request request;
 	struct err e = ERR_INIT;
 
-	if (call->ask == NULL || !broker_ask_again(call->ask, call->gitlab, why, &request))
+	if (call->ask == NULL || !sealed_request_again(call->ask, call->gitlab, why, &request))
 		return false;
 	call->fetch = fetch_start(call->gitlab->relay_fetch, &request, on_response, call, &e);
 	return call->fetch != NULL;
@@ -69,19 +69,19 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 	count_answer(&copy, answer.outcome);
 	if (is_rate_limited(&copy, response))
 		client_rate_block(&copy.gitlab->client_rate, response->retry_after_s);
-	broker_ask_free(copy.ask);
+	sealed_request_free(copy.ask);
 	copy.done(&answer, copy.arg);
 	gitlab_tokens_fini(&answer.tokens);
 }
 
 struct gitlab_call *
-gitlab_start(struct gitlab *g, const struct gitlab_question *q, gitlab_done_fn *done, void *arg)
+gitlab_start(struct gitlab *g, const struct gitlab_request *q, gitlab_done_fn *done, void *arg)
 {
 	struct gitlab_call *call = calloc(1, sizeof(*call));
 	struct err e = ERR_INIT;
 
 	if (call == NULL) {
-		broker_ask_free(q->ask);
+		sealed_request_free(q->ask);
 		return NULL;
 	}
 	*call = (struct gitlab_call){
@@ -101,7 +101,7 @@ gitlab_start(struct gitlab *g, const struct gitlab_question *q, gitlab_done_fn *
 				  on_response, call, &e);
 	if (call->fetch == NULL) {
 		log_error(NULL, "request to GitLab not started", log_err(&e));
-		broker_ask_free(call->ask);
+		sealed_request_free(call->ask);
 		free(call);
 		return NULL;
 	}
@@ -114,6 +114,6 @@ gitlab_cancel(struct gitlab_call *call)
 	if (call == NULL)
 		return;
 	fetch_cancel(call->fetch);
-	broker_ask_free(call->ask);
+	sealed_request_free(call->ask);
 	free(call);
 }

@@ -12,14 +12,14 @@
 
 #define GITLAB_WORKSPACE_GID "gid://gitlab/RemoteDevelopment::Workspace/"
 
-struct broker_ask;
+struct sealed_request;
 
 /* What a response must match. */
 struct gitlab_expect {
 	const struct auth_settings *settings;
 	uint64_t user_id;
-	unsigned modes;		      /* of tokens: what they are for */
-	const struct broker_ask *ask; /* of the broker */
+	unsigned modes;			  /* of tokens: what they are for */
+	const struct sealed_request *ask; /* of the broker */
 };
 
 /* Fills an answer from a complete response; an invalid one is GITLAB_UNAVAILABLE. */
@@ -65,25 +65,25 @@ struct gitlab {
 struct gitlab_call {
 	struct gitlab_expect expect;
 	struct gitlab *gitlab;
-	enum auth_metrics_question question;
+	enum auth_metrics_endpoint question;
 	uint64_t started_us;
 	struct fetch_call *fetch;
-	struct broker_ask *ask; /* NULL: sent to GitLab itself */
+	struct sealed_request *ask; /* NULL: sent to GitLab itself */
 	gitlab_read_fn *read;
 	gitlab_done_fn *done;
 	void *arg;
 };
 
-struct gitlab_question {
-	enum auth_metrics_question kind;
+struct gitlab_request {
+	enum auth_metrics_endpoint kind;
 	struct fetch_request request;
-	struct broker_ask *ask; /* moved into the call */
+	struct sealed_request *ask; /* moved into the call */
 	gitlab_read_fn *read;
 	uint64_t user_id; /* the user that the answer must be about; 0: any */
 	unsigned modes;	  /* of tokens: what they are for */
 };
 
-struct gitlab_call *gitlab_start(struct gitlab *g, const struct gitlab_question *q,
+struct gitlab_call *gitlab_start(struct gitlab *g, const struct gitlab_request *q,
 				 gitlab_done_fn *done, void *arg) MUST_CHECK;
 
 /* Sets the broker's URL, and the name by which the broker knows the workspace. */
@@ -92,9 +92,9 @@ bool gitlab_broker_build_address(struct gitlab *g) MUST_CHECK;
 struct gitlab_call *gitlab_broker_redeem(struct gitlab *g, const struct gitlab_code *code,
 					 gitlab_done_fn *done, void *arg) MUST_CHECK;
 
-/* kind: AUTH_ASKS_REFRESH with a wrapped token and modes, or AUTH_ASKS_REVOKE with an access
+/* kind: AUTH_REQUEST_REFRESH with a wrapped token and modes, or AUTH_REQUEST_REVOKE with an access
  * token. */
-struct gitlab_call *gitlab_broker_send_token(struct gitlab *g, const struct gitlab_question *what,
+struct gitlab_call *gitlab_broker_send_token(struct gitlab *g, const struct gitlab_request *what,
 					     const struct secret *token, gitlab_done_fn *done,
 					     void *arg) MUST_CHECK;
 

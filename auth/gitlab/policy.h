@@ -40,7 +40,7 @@ struct policy_check {
 	struct gitlab *gitlab;
 	const struct auth_settings *settings;
 	const struct policy_rule *rule; /* NULL: the settings say who may use the workspace */
-	struct gitlab_asker who;	/* the token is borrowed while the check runs */
+	struct gitlab_credentials who;	/* the token is borrowed while the check runs */
 	unsigned left;			/* questions still to ask */
 	unsigned asked;			/* the question in progress */
 	uint64_t started_us;
@@ -50,7 +50,7 @@ struct policy_check {
 };
 
 struct policy_subject {
-	struct gitlab_asker who;
+	struct gitlab_credentials who;
 	/* As GitLab has just reported it for an active user; NULL: GitLab was not asked. */
 	const char *username;
 };

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "auth/cookie/flow_jar.h"
-#include "auth/login/cors_returns.h"
+#include "auth/login/cors_redirects.h"
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/crypto/crypto.h"

@@ -38,7 +38,7 @@ struct flow {
 	int64_t started_ms; /* wall clock */
 	/* The port whose guest signs in; 0: a user of the workspace signs in. */
 	uint16_t guest_port;
-	/* The page whose script waits for the login: see cors_returns.h; or CORS_PAGE_NONE. */
+	/* The page whose script waits for the login: see cors_redirects.h; or CORS_PAGE_NONE. */
 	uint32_t cors_page;
 };
 
@@ -51,7 +51,7 @@ struct flow_state {
 	int64_t first_ms; /* when the first round started, wall clock */
 };
 
-/* Draws the random parts. target is normalized; id is unique among this browser's flows. */
+/* Generates the random parts. target is normalized; id is unique among this browser's flows. */
 void flow_init(struct flow *f, uint64_t id, unsigned round, int64_t first_ms, struct str target);
 void flow_wipe(struct flow *f);
 

@@ -259,7 +259,7 @@ on_allowed(struct login_finish *l)
 		return;
 	}
 	session_history_note_replaced(&l->history, find_old(l), l->flow.started_ms);
-	if (session_history_is_lost(&l->history, a->store, l->flow.started_ms)) {
+	if (session_history_shows_lost_cookies(&l->history, a->store, l->flow.started_ms)) {
 		err_set(&why, ERR_INPUT, "the browser does not return the session cookie");
 		end_with_problem(l, AUTH_PROBLEM_LOGIN_LOOP,
 				 "Signing in succeeds, but the browser does not keep the session.",
@@ -312,10 +312,10 @@ check_id_token(const struct login_finish *l, struct err *e)
 	return l->tokens.id_token == NULL || id_token_check(l->tokens.id_token, &expect, e);
 }
 
-static struct gitlab_asker
-asker(const struct login_finish *l)
+static struct gitlab_credentials
+api_credentials(const struct login_finish *l)
 {
-	return (struct gitlab_asker){
+	return (struct gitlab_credentials){
 		.token = l->tokens.access,
 		.user_id = l->user.id,
 		.priority = l->priority,
@@ -352,7 +352,7 @@ on_user(struct gitlab_answer *answer, void *arg)
 		finish_call(l);
 		return;
 	}
-	subject = (struct policy_subject){.who = asker(l), .username = l->user.username};
+	subject = (struct policy_subject){.who = api_credentials(l), .username = l->user.username};
 	if (policy_start(&l->check, &subject, &result, on_policy, l) != POLICY_PENDING)
 		on_policy(&result, l);
 }
@@ -381,7 +381,7 @@ on_tokens(struct gitlab_answer *answer, void *arg)
 		end_misconfigured(l, answer->missing_scope, &why);
 		return;
 	}
-	const struct gitlab_asker who = asker(l);
+	const struct gitlab_credentials who = api_credentials(l);
 	l->asking = gitlab_get_user(l->call.auth->gitlab, &who, on_user, l);
 	if (l->asking != NULL)
 		return;

@@ -8,7 +8,6 @@
  */
 #include "auth/login/login_start.h"
 
-#include "auth/addresses.h"
 #include "auth/gate/facts.h"
 #include "auth/gate/verdict_fill.h"
 #include "auth/gitlab/authorize_url.h"
@@ -16,6 +15,7 @@
 #include "auth/login/port_guest.h"
 #include "auth/relay/relay_state.h"
 #include "auth/session/session_recheck.h"
+#include "auth/urls.h"
 #include "base/clock.h"
 #include "base/url.h"
 
@@ -297,9 +297,9 @@ login_recover(struct auth *a, const struct auth_facts *facts, const struct flow_
 	if (flow->state[0] != '\0')
 		flow_cookie_clear(a, state->id, v);
 	if (s != NULL && !session_wants_login(s)) {
-		verdict_redirect(v, 302,
-				 flow_target_location(round.target, addresses_own_origin(a, facts),
-						      &v->arena));
+		verdict_redirect(
+			v, 302,
+			flow_target_location(round.target, urls_own_origin(a, facts), &v->arena));
 		return;
 	}
 	count_login(a, facts, AUTH_LOGIN_RESTARTED);

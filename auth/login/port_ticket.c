@@ -8,7 +8,6 @@
  */
 #include "auth/login/port_ticket.h"
 
-#include "auth/addresses.h"
 #include "auth/gate/facts.h"
 #include "auth/gate/gate.h"
 #include "auth/gate/verdict_fill.h"
@@ -18,6 +17,7 @@
 #include "auth/session/session_guest.h"
 #include "auth/session/session_identity.h"
 #include "auth/session/session_lifetime.h"
+#include "auth/urls.h"
 #include "base/clock.h"
 
 #define PORT_TEXT_MAX	5u
@@ -227,12 +227,13 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 {
 	bool is_embedded = !str_is_empty(auth_embedder(a, facts));
 	struct port_ticket_request *q;
-	struct gate g = {.pass = redirect_with_ticket,
-			 .ask = is_embedded ? login_start_refuse : login_start_for_request,
+	struct gate g = {.on_allowed = redirect_with_ticket,
+			 .on_no_session =
+				 is_embedded ? login_start_refuse : login_start_for_request,
 			 .done = done,
 			 .arg = arg};
 
-	v->allows_origin = auth_is_handed_on(a, facts);
+	v->allows_origin = auth_is_handover_redirect(a, facts);
 	if (!auth_is_navigation(facts) && !is_embedded && !v->allows_origin) {
 		verdict_refuse(a, v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return NULL;
@@ -243,7 +244,7 @@ port_ticket_issue(struct auth *a, const struct auth_facts *facts, struct auth_ve
 		return NULL;
 	if (v->allows_origin) {
 		q->status = 307;
-		g.ask = refuse_script;
+		g.on_no_session = refuse_script;
 	}
 	return gate_enter(a, &g, facts, v);
 }
@@ -300,7 +301,7 @@ static void
 accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_state *state,
 	      struct str ticket, struct auth_verdict *v)
 {
-	bool is_script = auth_is_handed_on(a, facts);
+	bool is_script = auth_is_handover_redirect(a, facts);
 	struct flow flow = {.target = ""};
 	struct auth_session *s = NULL;
 
@@ -315,8 +316,8 @@ accept_ticket(struct auth *a, const struct auth_facts *facts, const struct flow_
 	} else {
 		v->allows_origin = is_script;
 		if (is_script)
-			cors_returns_put(&a->cors_returns, s, facts->port, flow.cors_page,
-					 facts->method, str_from(flow.target));
+			cors_redirects_put(&a->cors_redirects, s, facts->port, flow.cors_page,
+					   facts->method, str_from(flow.target));
 		set_session_cookie(a, facts, &flow, s, v);
 		flow_cookie_clear(a, state->id, v);
 		v->allows_origin = is_script && v->action == AUTH_REDIRECT;

@@ -156,7 +156,7 @@ is_same_browser(const struct relay *r, const struct auth_facts *facts, struct st
 
 	flow_jar_search_init(&search, &jar, facts, id);
 	while (flow_jar_search_next(&search, &name, &value)) {
-		if (relay_cookie_fits(&r->box, name, value, state))
+		if (relay_cookie_matches(&r->box, name, value, state))
 			return true;
 	}
 	return false;
@@ -216,7 +216,7 @@ redirect_to_gitlab(const struct relay *r, const struct auth_facts *facts,
 		.started_ms = clock_wall_ms(),
 	};
 
-	relay_draw_id(id);
+	relay_generate_id(id);
 	ret.id = str_from(id);
 	buf_init(&state, COOKIE_TEXT_MAX);
 	if (relay_return_seal(&ret, &r->box, &state, &e))
@@ -233,10 +233,10 @@ redirect_to_gitlab(const struct relay *r, const struct auth_facts *facts,
 
 static void
 judge_request(const struct relay *r, const struct auth_facts *facts, const struct relay_request *q,
-	      enum relay_finding finding, struct auth_verdict *v)
+	      enum relay_result finding, struct auth_verdict *v)
 {
 	switch (finding) {
-	case RELAY_GOOD:
+	case RELAY_VALID:
 		break;
 	case RELAY_MALFORMED:
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
@@ -284,8 +284,8 @@ answer_start(const struct relay *r, const struct auth_facts *facts, struct auth_
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
 			     "The parameter \"request\" is missing.", STR_NONE);
 	} else {
-		enum relay_finding finding = relay_request_read(&q, buf_view(&text), r->settings,
-								clock_wall_ms(), &memory);
+		enum relay_result finding = relay_request_read(&q, buf_view(&text), r->settings,
+							       clock_wall_ms(), &memory);
 
 		judge_request(r, facts, &q, finding, v);
 	}
@@ -341,7 +341,7 @@ redirect_to_workspace(const struct relay_return *ret, const struct relay_respons
 
 static void
 judge_return(const struct relay *r, const struct auth_facts *facts, const struct relay_return *ret,
-	     const struct relay_response *a, enum relay_finding finding, struct auth_verdict *v)
+	     const struct relay_response *a, enum relay_result finding, struct auth_verdict *v)
 {
 	switch (finding) {
 	case RELAY_FORGED:
@@ -353,7 +353,7 @@ judge_return(const struct relay *r, const struct auth_facts *facts, const struct
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_WORKSPACE,
 			     "It names a host that is not in any of our zones.", ret->authority);
 		return;
-	case RELAY_GOOD:
+	case RELAY_VALID:
 	case RELAY_STALE:
 		break;
 	}
@@ -393,7 +393,7 @@ answer_callback(const struct relay *r, const struct auth_facts *facts, struct au
 	if (detail != NULL) {
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
 	} else {
-		enum relay_finding finding = relay_return_open(
+		enum relay_result finding = relay_return_open(
 			&ret, buf_view(&a.state), &r->box, r->settings, clock_wall_ms(), &memory);
 
 		judge_return(r, facts, &ret, &a, finding, v);

@@ -61,12 +61,12 @@ next_time(struct str *rest, int64_t *ms)
 	return true;
 }
 
-static enum relay_finding
+static enum relay_result
 judge_age(int64_t since_ms, int64_t now_ms)
 {
 	int64_t age_ms = now_ms - since_ms;
 
-	return age_ms >= -RELAY_SKEW_MS && age_ms <= RELAY_AGE_MAX_MS ? RELAY_GOOD : RELAY_STALE;
+	return age_ms >= -RELAY_SKEW_MS && age_ms <= RELAY_AGE_MAX_MS ? RELAY_VALID : RELAY_STALE;
 }
 
 /* Signs with a label that separates these signatures from other uses of the key. */
@@ -174,7 +174,7 @@ parse_request(struct relay_request *q, struct str rest)
 	       consists_of(q->scope, 1, SCOPE_MAX, STR(" _-.:"));
 }
 
-enum relay_finding
+enum relay_result
 relay_request_read(struct relay_request *q, struct str text, const struct relay_settings *settings,
 		   int64_t now_ms, struct buf *memory)
 {
@@ -196,7 +196,7 @@ relay_request_read(struct relay_request *q, struct str text, const struct relay_
 }
 
 void
-relay_draw_id(char out[RELAY_ID_LEN + 1])
+relay_generate_id(char out[RELAY_ID_LEN + 1])
 {
 	uint32_t random;
 
@@ -234,7 +234,7 @@ parse_return(struct relay_return *ret, struct str rest)
 	       is_state(ret->state);
 }
 
-enum relay_finding
+enum relay_result
 relay_return_open(struct relay_return *ret, struct str text, const struct cookie_box *box,
 		  const struct relay_settings *settings, int64_t now_ms, struct buf *memory)
 {
@@ -262,8 +262,8 @@ relay_cookie_seal(const struct cookie_box *box, struct str cookie_name, struct s
 }
 
 bool
-relay_cookie_fits(const struct cookie_box *box, struct str cookie_name, struct str text,
-		  struct str state)
+relay_cookie_matches(const struct cookie_box *box, struct str cookie_name, struct str text,
+		     struct str state)
 {
 	const struct cookie_use use = {cookie_purpose, cookie_name};
 	uint8_t digest[CRYPTO_SHA256_BYTES];

@@ -28,8 +28,8 @@ struct relay_request {
 	int64_t issued_ms; /* wall clock */
 };
 
-enum relay_finding {
-	RELAY_GOOD,
+enum relay_result {
+	RELAY_VALID,
 	RELAY_MALFORMED,
 	RELAY_OUTSIDE_ZONES, /* its host is not in RELAY_ZONES */
 	RELAY_FORGED,	     /* not signed by that workspace's key */
@@ -40,11 +40,11 @@ enum relay_finding {
 bool relay_request_write(const struct relay_request *q, const struct secret *workspace_key,
 			 struct buf *out, struct err *e) MUST_CHECK;
 
-/* Only RELAY_GOOD and RELAY_STALE fill all of *q; its views point into memory, which the caller has
- * initialized. */
-enum relay_finding relay_request_read(struct relay_request *q, struct str text,
-				      const struct relay_settings *settings, int64_t now_ms,
-				      struct buf *memory) MUST_CHECK;
+/* Only RELAY_VALID and RELAY_STALE fill all of *q; its views point into memory, which the caller
+ * has initialized. */
+enum relay_result relay_request_read(struct relay_request *q, struct str text,
+				     const struct relay_settings *settings, int64_t now_ms,
+				     struct buf *memory) MUST_CHECK;
 
 /* Its fields are views. */
 struct relay_return {
@@ -55,23 +55,23 @@ struct relay_return {
 	int64_t started_ms;
 };
 
-/* Draws an id of RELAY_ID_LEN lower-case hexadecimal digits. */
-void relay_draw_id(char out[RELAY_ID_LEN + 1]);
+/* Generates a random id of RELAY_ID_LEN lower-case hexadecimal digits. */
+void relay_generate_id(char out[RELAY_ID_LEN + 1]);
 
 /* Appends the state parameter for GitLab. */
 bool relay_return_seal(const struct relay_return *ret, const struct cookie_box *box,
 		       struct buf *out, struct err *e) MUST_CHECK;
 
 /* Works as relay_request_read. RELAY_OUTSIDE_ZONES: the workspace's zone was removed meanwhile. */
-enum relay_finding relay_return_open(struct relay_return *ret, struct str text,
-				     const struct cookie_box *box,
-				     const struct relay_settings *settings, int64_t now_ms,
-				     struct buf *memory) MUST_CHECK;
+enum relay_result relay_return_open(struct relay_return *ret, struct str text,
+				    const struct cookie_box *box,
+				    const struct relay_settings *settings, int64_t now_ms,
+				    struct buf *memory) MUST_CHECK;
 
 /* Write and check the text of the cookie that binds this state to a browser. */
 bool relay_cookie_seal(const struct cookie_box *box, struct str cookie_name, struct str state,
 		       struct buf *out, struct err *e) MUST_CHECK;
-bool relay_cookie_fits(const struct cookie_box *box, struct str cookie_name, struct str text,
-		       struct str state);
+bool relay_cookie_matches(const struct cookie_box *box, struct str cookie_name, struct str text,
+			  struct str state);
 
 #endif

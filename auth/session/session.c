@@ -26,14 +26,14 @@ on_timer(void *arg)
 {
 	struct auth_session *s = arg;
 	bool is_watched = !LIST_EMPTY(&s->watches);
-	bool is_too_old = !session_authorization_counts(&s->authorization);
+	bool is_too_old = !session_authorization_is_valid(&s->authorization);
 
 	if (session_has_expired(s) || (is_watched && is_too_old && s->tokens.refresh_lost)) {
 		session_end(s, AUTH_END_EXPIRED);
 		return;
 	}
 	if (is_watched && is_too_old)
-		auth_watches_tell(&s->watches, AUTH_END_UNCONFIRMED);
+		auth_watches_notify(&s->watches, AUTH_END_UNCONFIRMED);
 	else if (is_watched)
 		session_recheck(s);
 	session_arm_timer(s);
@@ -45,7 +45,7 @@ on_rechecked(struct auth_session *s, enum session_recheck_outcome outcome)
 	switch (outcome) {
 	case SESSION_RECHECK_DONE:
 		session_arm_timer(s);
-		session_tell_waits(s);
+		session_notify_waits(s);
 		return;
 	case SESSION_RECHECK_REFUSED:
 		session_end(s, AUTH_END_REFUSED);
@@ -287,7 +287,7 @@ session_end(struct auth_session *s, enum auth_end reason)
 		gitlab_tokens_fini(&s->tokens.pair);
 	else if (s->tokens.holders == 0) /* otherwise session_release_token revokes it */
 		gitlab_revoke(s->store->gitlab, &s->tokens.pair);
-	auth_watches_tell(&s->watches, reason);
+	auth_watches_notify(&s->watches, reason);
 	session_end_waits(s,
 			  reason == AUTH_END_REFUSED ? SESSION_WAIT_REFUSED : SESSION_WAIT_ENDED);
 	dissolve(s);

@@ -30,12 +30,12 @@ struct auth_session *session_new(struct session_store *st, const struct gitlab_u
 				 struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
 
 /* As session_new, for the API token of a program: found by id only. The token is never revoked,
- * stored, or lent to git. */
+ * stored, or leased to git. */
 struct auth_session *session_new_for_token(struct session_store *st, const struct gitlab_user *user,
 					   struct gitlab_tokens *tokens, struct err *e) MUST_CHECK;
 
 /* As session_new, for a guest of the port of this share: valid for that port's host only, and ends
- * with the share. Its tokens are neither stored nor lent to git. */
+ * with the share. Its tokens are neither stored nor leased to git. */
 struct auth_session *session_new_guest(struct session_store *st, const struct gitlab_user *user,
 				       struct gitlab_tokens *tokens, struct port_share *share,
 				       struct err *e) MUST_CHECK;

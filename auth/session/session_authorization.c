@@ -106,7 +106,7 @@ session_authorization_is_due(const struct session_authorization *a)
 }
 
 bool
-session_authorization_counts(const struct session_authorization *a)
+session_authorization_is_valid(const struct session_authorization *a)
 {
 	return clock_monotonic_ms() < a->allowed_until_ms;
 }

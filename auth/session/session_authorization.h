@@ -39,7 +39,8 @@ void session_authorization_cancel(struct session_authorization *a);
 
 /* Whether GitLab may be asked now. */
 bool session_authorization_is_due(const struct session_authorization *a);
-bool session_authorization_counts(const struct session_authorization *a); /* the last yes */
+/* Whether the last confirmation is still valid. */
+bool session_authorization_is_valid(const struct session_authorization *a);
 uint32_t session_authorization_retry_after_s(const struct session_authorization *a);
 
 #endif

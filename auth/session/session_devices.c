@@ -94,7 +94,7 @@ session_device_end(struct auth_session *s, const struct auth_device_id *id)
 		 log_cstr("device", device->name));
 	remove_at(s, (size_t)(device - s->devices));
 	session_file_touch(s->store->file);
-	session_tell_device(s, id);
+	session_notify_device(s, id);
 }
 
 void

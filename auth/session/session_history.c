@@ -75,8 +75,8 @@ session_history_note_replaced(struct session_history *h, const struct auth_sessi
 }
 
 bool
-session_history_is_lost(const struct session_history *h, const struct session_store *st,
-			int64_t before_ms)
+session_history_shows_lost_cookies(const struct session_history *h, const struct session_store *st,
+				   int64_t before_ms)
 {
 	if (h->unused_in_row >= SESSION_HISTORY_MAX)
 		return true;

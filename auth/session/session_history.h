@@ -36,8 +36,8 @@ void session_history_note_replaced(struct session_history *h, const struct auth_
  * (wall clock) and have not ended came back with a request. Later ones prove nothing, because
  * several tabs may sign in at once.
  */
-bool session_history_is_lost(const struct session_history *h, const struct session_store *st,
-			     int64_t before_ms);
+bool session_history_shows_lost_cookies(const struct session_history *h,
+					const struct session_store *st, int64_t before_ms);
 
 /* Returns the Set-Cookie value of a history with s added; NULL: out of memory. */
 const char *session_history_add(const struct session_history *h, struct auth_session *s,

@@ -21,7 +21,7 @@ is_eligible(const struct auth_session *s)
 static bool
 has_usable_token(const struct auth_session *s)
 {
-	return session_tokens_work(&s->tokens) || session_tokens_can_refresh(&s->tokens);
+	return session_tokens_are_valid(&s->tokens) || session_tokens_can_refresh(&s->tokens);
 }
 
 /* Does not use session_used_ms, which is the current time for all watched sessions. Times may wrap
@@ -32,7 +32,7 @@ was_used_later(const struct auth_session *a, const struct auth_session *b)
 	return (int64_t)(a->used_ms - b->used_ms) > 0;
 }
 
-/* With a configured owner only that user's token is lent: other users run code in the workspace
+/* With a configured owner only that user's token is leased: other users run code in the workspace
  * that could ask for it. */
 static bool
 is_of_owner(const struct auth_session *s)
@@ -43,7 +43,7 @@ is_of_owner(const struct auth_session *s)
 }
 
 struct auth_session *
-session_find_lender(struct session_store *st)
+session_find_for_git(struct session_store *st)
 {
 	struct auth_session *best = NULL;
 	struct auth_session *s = NULL;
@@ -75,7 +75,7 @@ session_lease(struct auth_session *s, uint64_t asked_ms)
 		return SESSION_LEASE_PENDING;
 	if (!session_tokens_suffice(t, asked_ms) && start_refresh(s))
 		return SESSION_LEASE_PENDING;
-	if (!session_tokens_work(t))
+	if (!session_tokens_are_valid(t))
 		return SESSION_LEASE_UNAVAILABLE;
 	session_tokens_lease(t);
 	return SESSION_LEASE_GRANTED;
@@ -98,7 +98,7 @@ session_token_expires_at_s(const struct auth_session *s)
 }
 
 bool
-session_hold_token(struct auth_session *s)
+session_lease_until_released(struct auth_session *s)
 {
 	struct session_tokens *t = &s->tokens;
 

@@ -112,8 +112,8 @@ on_refreshed(const struct session_refresh_result *result, void *arg)
 			session_recheck_resume(s);
 		return;
 	case SESSION_REFRESH_REFUSED:
-		log_info(NULL, "GitLab no longer renews the session",
-			 log_cstr("user", s->user.username), log_err(&why));
+		log_info(NULL, "refresh token rejected", log_cstr("user", s->user.username),
+			 log_err(&why));
 		s->rechecked(s, SESSION_RECHECK_EXPIRED);
 		return;
 	case SESSION_REFRESH_LOST:
@@ -180,7 +180,7 @@ session_check(struct auth_session *s, uint32_t *retry_after_s)
 	/* The last answer counts until GitLab gives a new one. */
 	if (a->answer_required && a->is_pending)
 		return SESSION_PENDING;
-	if (session_authorization_counts(a))
+	if (session_authorization_is_valid(a))
 		return SESSION_ALLOWED;
 	if (s->tokens.refresh_lost)
 		return SESSION_OVER;

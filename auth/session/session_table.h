@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All sessions by id. An id is 192 random bits and reaches the table only out of a cookie that
- * opened, so clients can't choose buckets.
+ * All sessions by id. An id is 192 random bits and is looked up only after its cookie was
+ * decrypted, so clients can't choose buckets.
  */
 #ifndef AUTH_SESSION_SESSION_TABLE_H
 #define AUTH_SESSION_SESSION_TABLE_H

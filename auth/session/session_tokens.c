@@ -131,7 +131,7 @@ session_tokens_left_ms(const struct session_tokens *t)
 }
 
 bool
-session_tokens_work(const struct session_tokens *t)
+session_tokens_are_valid(const struct session_tokens *t)
 {
 	return !t->is_rejected && session_tokens_left_ms(t) >= SECOND_MS;
 }
@@ -160,8 +160,9 @@ lease_left_min_ms(const struct session_tokens *t)
 static bool
 are_leased(const struct session_tokens *t)
 {
-	return is_held(t) || (session_tokens_work(t) && clock_monotonic_ms() < t->leased_until_ms &&
-			      session_tokens_left_ms(t) >= lease_left_min_ms(t));
+	return is_held(t) ||
+	       (session_tokens_are_valid(t) && clock_monotonic_ms() < t->leased_until_ms &&
+		session_tokens_left_ms(t) >= lease_left_min_ms(t));
 }
 
 bool
@@ -178,8 +179,8 @@ session_tokens_need_refresh(const struct session_tokens *t)
 bool
 session_tokens_suffice(const struct session_tokens *t, uint64_t asked_ms)
 {
-	return session_tokens_work(t) && (session_tokens_left_ms(t) >= GIT_LEFT_MS ||
-					  t->received_ms >= asked_ms || are_leased(t));
+	return session_tokens_are_valid(t) && (session_tokens_left_ms(t) >= GIT_LEFT_MS ||
+					       t->received_ms >= asked_ms || are_leased(t));
 }
 
 bool

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The token pair of one session: how long it works, its refresh, and its leases.
+ * The token pair of one session: its lifetime, its refresh, and its leases.
  *
- * GitLab revokes the old pair with its first answer to a refresh, and with it whatever git is doing
- * with the access token. So a leased token is not refreshed while it works. Outcomes are reported
- * to the caller; nothing here ends a session.
+ * When GitLab answers a
+ * refresh it revokes the old pair, which breaks a git command that is using the access token. So a
+ * leased token is not refreshed while it is valid. Outcomes are reported to the caller; nothing
+ * here ends a session.
  */
 #ifndef AUTH_SESSION_SESSION_TOKENS_H
 #define AUTH_SESSION_SESSION_TOKENS_H
@@ -68,7 +69,7 @@ void session_tokens_cancel(struct session_tokens *t);
 void session_tokens_set_state(struct session_tokens *t, enum session_tokens_state state);
 
 uint64_t session_tokens_left_ms(const struct session_tokens *t); /* UINT64_MAX: unknown */
-bool session_tokens_work(const struct session_tokens *t);
+bool session_tokens_are_valid(const struct session_tokens *t);
 bool session_tokens_can_refresh(const struct session_tokens *t);
 /* Whether the access token is about to expire and not leased. */
 bool session_tokens_need_refresh(const struct session_tokens *t);

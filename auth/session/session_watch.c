@@ -83,7 +83,7 @@ auth_watches_drop(struct auth_watch_list *watches)
 }
 
 void
-auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason)
+auth_watches_notify(struct auth_watch_list *watches, enum auth_end reason)
 {
 	struct auth_watch_list list = LIST_HEAD_INITIALIZER(list);
 	struct auth_watch *w;
@@ -109,7 +109,7 @@ find_of_device(struct auth_session *s, const struct auth_device_id *id)
 }
 
 void
-session_tell_device(struct auth_session *s, const struct auth_device_id *id)
+session_notify_device(struct auth_session *s, const struct auth_device_id *id)
 {
 	struct auth_watch *w;
 
@@ -144,7 +144,7 @@ tell_first_wait(struct auth_session *s, enum session_wait_result result)
 }
 
 void
-session_tell_waits(struct auth_session *s)
+session_notify_waits(struct auth_session *s)
 {
 	session_ref(s);
 	while (!s->has_ended && !LIST_EMPTY(&s->waits))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Notifications of a session: watches (auth/auth.h) learn of its end, waits of GitLab's next
- * answer.
+ * Notifications of a session: watches (auth/auth.h) are notified when it ends, waits when GitLab
+ * has answered.
  */
 #ifndef AUTH_SESSION_SESSION_WATCH_H
 #define AUTH_SESSION_SESSION_WATCH_H
@@ -33,7 +33,7 @@ void session_move_watches(struct auth_session *from, struct auth_session *to);
 
 /* Notifies all watches of a session, or of a public port, that it has ended. A callback may stop
  * others, and end the session. */
-void auth_watches_tell(struct auth_watch_list *watches, enum auth_end reason);
+void auth_watches_notify(struct auth_watch_list *watches, enum auth_end reason);
 /* Stops all watches without notification. */
 void auth_watches_drop(struct auth_watch_list *watches);
 /* For watches without a session. */
@@ -41,8 +41,8 @@ void auth_watches_add(struct auth_watch_list *watches, struct auth_watch *w, aut
 		      void *arg);
 
 /* Notifies the watches of one device that it is signed out. */
-void session_tell_device(struct auth_session *s, const struct auth_device_id *id);
-void session_tell_waits(struct auth_session *s); /* reports the end of the check in progress */
+void session_notify_device(struct auth_session *s, const struct auth_device_id *id);
+void session_notify_waits(struct auth_session *s); /* reports the end of the check in progress */
 
 void session_end_waits(struct auth_session *s, enum session_wait_result result);
 /* Stops watches and waits, without notification. */

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 
 struct port_share *
-port_share_new(const struct port_share_terms *terms, uint64_t by_id, const char *by,
+port_share_new(const struct port_share_terms *terms, uint64_t by_id, const char *shared_by,
 	       const struct auth_settings *settings)
 {
 	struct port_share *p = calloc(1, sizeof(*p));
@@ -20,10 +20,10 @@ port_share_new(const struct port_share_terms *terms, uint64_t by_id, const char 
 	p->refs = 1;
 	p->terms = *terms;
 	p->by_id = by_id;
-	(void)snprintf(p->by, sizeof(p->by), "%s", by);
+	(void)snprintf(p->shared_by, sizeof(p->shared_by), "%s", shared_by);
 	p->rule.modes = auth_audience_mode(terms->audience);
-	p->rule.users = p->terms.of[0] == '\0' ? settings->users : p->terms.of;
-	p->rule.group = p->terms.of[0] == '\0' ? settings->group : p->terms.of;
+	p->rule.users = p->terms.members[0] == '\0' ? settings->users : p->terms.members;
+	p->rule.group = p->terms.members[0] == '\0' ? settings->group : p->terms.members;
 	return p;
 }
 
@@ -52,7 +52,8 @@ port_share_is_over(const struct port_share *p)
 bool
 port_share_has_terms(const struct port_share *p, const struct port_share_terms *terms)
 {
-	return p->terms.audience == terms->audience && strcmp(p->terms.of, terms->of) == 0;
+	return p->terms.audience == terms->audience &&
+	       strcmp(p->terms.members, terms->members) == 0;
 }
 
 static bool
@@ -67,11 +68,10 @@ leads_to_ide(const struct auth_settings *settings, uint16_t port)
 static const char *
 refuse_audience(const struct auth_settings *settings, const struct port_share_terms *terms)
 {
-	bool names_somebody = terms->of[0] != '\0';
+	bool names_somebody = terms->members[0] != '\0';
 
 	if (auth_audience_is_wider(terms->audience, settings->port_sharing_max))
-		return "The operator does not allow sharing with so many people "
-		       "(PORT_SHARING_MAX).";
+		return "The operator does not allow sharing with this audience (PORT_SHARING_MAX).";
 	if (!auth_audience_is_available(settings, terms->audience))
 		return "The operator's settings do not allow this audience: PROJECT is not set, "
 		       "or SCOPE lacks read_api.";

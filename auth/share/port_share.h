@@ -2,8 +2,8 @@
 /*
  * One port that its workspace's users share with others: with whom, by whom and until when.
  *
- * What a share lets in ends with it: the sessions of guests refer to it, and requests that need no
- * session watch it. Its terms never change, except for the time of its end.
+ * All access that a share grants ends with it: the sessions of guests refer to it, and requests
+ * without a session watch it. Its terms never change, except for its end time.
  */
 #ifndef AUTH_SHARE_PORT_SHARE_H
 #define AUTH_SHARE_PORT_SHARE_H
@@ -15,8 +15,9 @@
 struct port_share_terms {
 	uint16_t port;
 	enum auth_audience audience;
-	char of[AUTH_SHARE_OF_MAX + 1]; /* users or a group; empty: those of the settings */
-	int64_t until_ms;		/* wall clock; 0: until it is revoked */
+	/* Users or a group; empty: those of the settings. */
+	char members[AUTH_SHARE_MEMBERS_MAX + 1];
+	int64_t until_ms; /* wall clock; 0: until it is revoked */
 };
 
 struct port_share {
@@ -25,7 +26,7 @@ struct port_share {
 	bool has_ended;
 	struct port_share_terms terms;
 	uint64_t by_id;
-	char by[GITLAB_TEXT_MAX + 1];
+	char shared_by[GITLAB_TEXT_MAX + 1];
 	struct policy_rule rule;	/* who is a guest */
 	struct auth_watch_list watches; /* watches of requests without a session */
 };
@@ -33,7 +34,7 @@ LIST_HEAD(port_share_list, port_share);
 
 /* Has one reference. NULL: out of memory. settings must outlive it. */
 struct port_share *port_share_new(const struct port_share_terms *terms, uint64_t by_id,
-				  const char *by, const struct auth_settings *settings);
+				  const char *shared_by, const struct auth_settings *settings);
 void port_share_ref(struct port_share *p);
 void port_share_unref(struct port_share *p); /* does nothing for NULL */
 

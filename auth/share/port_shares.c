@@ -72,7 +72,7 @@ log_share(const char *what, const struct port_share_terms *terms, const char *by
 		log_cstr("audience", auth_audience_name(terms->audience)),
 	};
 	const struct log_field others[] = {
-		log_cstr("with", terms->of),
+		log_cstr("with", terms->members),
 		log_cstr("until", until),
 		log_cstr("user", by),
 		log_cstr("reason", why),
@@ -96,7 +96,7 @@ end_share(struct port_shares *all, struct port_share *p, const char *by, const c
 	all->count--;
 	p->has_ended = true;
 	all->options.ended(p, all->options.arg);
-	auth_watches_tell(&p->watches, AUTH_END_UNSHARED);
+	auth_watches_notify(&p->watches, AUTH_END_UNSHARED);
 	port_share_unref(p);
 }
 
@@ -154,7 +154,7 @@ restore(const struct share_file_entry *stored, void *arg)
 		all->version++;
 		return;
 	}
-	p = port_share_new(terms, stored->by_id, stored->by, all->options.settings);
+	p = port_share_new(terms, stored->by_id, stored->shared_by, all->options.settings);
 	if (p != NULL)
 		add(all, p);
 }

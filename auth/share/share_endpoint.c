@@ -5,7 +5,6 @@
  */
 #include "auth/share/share_endpoint.h"
 
-#include "auth/addresses.h"
 #include "auth/gate/facts.h"
 #include "auth/gate/gate.h"
 #include "auth/gate/verdict_fill.h"
@@ -13,6 +12,7 @@
 #include "auth/session/session_identity.h"
 #include "auth/share/port_shares.h"
 #include "auth/share/share_request.h"
+#include "auth/urls.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -90,12 +90,13 @@ struct auth_call *
 share_endpoint(struct auth *a, const struct auth_facts *facts, struct auth_verdict *v,
 	       auth_done_fn *done, void *arg)
 {
-	const struct gate g = {.pass = pass, .ask = gate_refuse, .done = done, .arg = arg};
+	const struct gate g = {
+		.on_allowed = pass, .on_no_session = gate_refuse, .done = done, .arg = arg};
 	struct share_request *q;
 	const char *detail;
 
 	if (!auth_is_same_origin(a, facts)) {
-		log_warn(facts->log, "sharing a port from another site refused");
+		log_warn(facts->log, "cross-site request to share a port refused");
 		verdict_problem(v, AUTH_PROBLEM_CROSS_SITE, NULL);
 		return NULL;
 	}

@@ -39,10 +39,10 @@ write_share(struct json_writer *w, const struct port_share *p)
 	json_write_object(w, NULL);
 	json_write_int(w, "port", p->terms.port);
 	json_write_str(w, "audience", str_from(auth_audience_name(p->terms.audience)));
-	json_write_str(w, "of", str_from(p->terms.of));
+	json_write_str(w, "of", str_from(p->terms.members));
 	json_write_int(w, "until_ms", p->terms.until_ms);
 	json_write_int(w, "by_id", (int64_t)p->by_id);
-	json_write_str(w, "by", str_from(p->by));
+	json_write_str(w, "by", str_from(p->shared_by));
 	json_write_close(w, '}');
 }
 
@@ -74,8 +74,7 @@ static void
 note_failure(struct share_file *f, const struct err *e)
 {
 	if (!f->is_failing)
-		log_warn(NULL, "shares of ports can't be stored; they stay in memory only",
-			 log_err(e));
+		log_warn(NULL, "port shares can't be stored; they stay in memory only", log_err(e));
 	f->is_failing = true;
 	loop_timer_start(&f->retry, RETRY_MS);
 }
@@ -104,7 +103,7 @@ on_stored(const struct err *e, void *arg)
 	struct share_file *f = arg;
 
 	if (e == NULL && f->is_failing)
-		log_info(NULL, "shares of ports are stored again");
+		log_info(NULL, "port shares are stored again");
 	f->is_failing = e != NULL && f->is_failing;
 	if (e != NULL)
 		note_failure(f, e);
@@ -158,8 +157,8 @@ read_share(const struct json_node *node, struct share_file_entry *out)
 	out->terms.port = (uint16_t)port;
 	out->by_id = (uint64_t)by_id;
 	return auth_audience_parse(audience, &out->terms.audience) &&
-	       read_text(node, "of", out->terms.of, sizeof(out->terms.of)) &&
-	       read_text(node, "by", out->by, sizeof(out->by));
+	       read_text(node, "of", out->terms.members, sizeof(out->terms.members)) &&
+	       read_text(node, "by", out->shared_by, sizeof(out->shared_by));
 }
 
 /* restore may be NULL: then only checks that all shares are well-formed. */
@@ -207,8 +206,8 @@ read_all(struct share_file *f, share_file_restore_fn *restore, void *arg)
 		ok = sealed_image_open(&f->image, buf_view(&image), &plain, &e) &&
 		     restore_all(buf_view(&plain), restore, arg, &e);
 	if (!ok && e.code != ERR_NOT_FOUND)
-		sealed_image_set_aside(
-			f->file, "file of shares set aside; ports have to be shared again", &e);
+		sealed_image_set_aside(f->file,
+				       "share file set aside; ports have to be shared again", &e);
 	buf_fini(&plain);
 	buf_fini(&image);
 }

@@ -14,7 +14,7 @@ struct share_file;
 struct share_file_entry {
 	struct port_share_terms terms;
 	uint64_t by_id;
-	char by[GITLAB_TEXT_MAX + 1];
+	char shared_by[GITLAB_TEXT_MAX + 1];
 };
 typedef void share_file_restore_fn(const struct share_file_entry *stored, void *arg);
 

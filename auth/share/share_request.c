@@ -27,9 +27,12 @@ static const struct {
 	const char *name;
 	size_t max;
 } fields[FIELDS] = {
-	[FIELD_PORT] = {"port", NUMBER_MAX},	      [FIELD_AUDIENCE] = {"audience", WORD_MAX},
-	[FIELD_USERS] = {"users", AUTH_SHARE_OF_MAX}, [FIELD_GROUP] = {"group", AUTH_SHARE_OF_MAX},
-	[FIELD_UNTIL] = {"until", WORD_MAX},	      [FIELD_SECONDS] = {"seconds", NUMBER_MAX},
+	[FIELD_PORT] = {"port", NUMBER_MAX},
+	[FIELD_AUDIENCE] = {"audience", WORD_MAX},
+	[FIELD_USERS] = {"users", AUTH_SHARE_MEMBERS_MAX},
+	[FIELD_GROUP] = {"group", AUTH_SHARE_MEMBERS_MAX},
+	[FIELD_UNTIL] = {"until", WORD_MAX},
+	[FIELD_SECONDS] = {"seconds", NUMBER_MAX},
 };
 
 struct share_fields {
@@ -161,7 +164,7 @@ take_names(const struct share_fields *f, struct port_share_terms *terms, struct 
 	const char *detail = NULL;
 	struct buf list;
 
-	buf_init(&list, AUTH_SHARE_OF_MAX);
+	buf_init(&list, AUTH_SHARE_MEMBERS_MAX);
 	if (terms->audience == AUTH_AUDIENCE_GROUP && group.len > 0) {
 		if (auth_is_group(group))
 			buf_add_str(&list, group);
@@ -173,8 +176,8 @@ take_names(const struct share_fields *f, struct port_share_terms *terms, struct 
 					"usernames or ids, separated by commas, at most 64");
 	}
 	if (detail == NULL) {
-		memcpy(terms->of, list.len == 0 ? "" : list.data, list.len);
-		terms->of[list.len] = '\0';
+		memcpy(terms->members, list.len == 0 ? "" : list.data, list.len);
+		terms->members[list.len] = '\0';
 	}
 	buf_fini(&list);
 	return detail;

@@ -291,8 +291,7 @@ refuse_row(struct loader *l, const struct conf_setting *row)
 	char variable[NAME_MAX_BYTES];
 	for (unsigned form = 0; form < FORMS; form++)
 		if (find_form(l->table, l->environment, row, form, variable) != NULL)
-			conf_problem(l->problems, variable, "there is no such setting: %s",
-				     row->text);
+			conf_problem(l->problems, variable, "unknown setting: %s", row->text);
 }
 
 static void
@@ -315,7 +314,7 @@ load_row(struct loader *l, const struct conf_setting *row)
 		char expected[CONF_EXPECTED_MAX];
 		(void)snprintf(f.variable, sizeof(f.variable), "%s%s", l->table->prefix, row->name);
 		conf_value_describe(row, expected, sizeof(expected));
-		conf_problem(l->problems, f.variable, "required, and not set; expected %s",
+		conf_problem(l->problems, f.variable, "required, but not set; expected %s",
 			     expected);
 	} else if (!f.broken) {
 		load_fallback(l, row);

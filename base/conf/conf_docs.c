@@ -77,11 +77,11 @@ print_groups(const struct conf_table *table, const char *before, const char *aft
 static void
 print_aliases(const struct conf_table *table, FILE *out)
 {
-	(void)fputs("\n## Names of others\n\n"
-		    "These are accepted, with a note in the log. Setting one together with ours, "
-		    "to a different value, is an error.\n\n"
-		    "| variable | taken as |\n|---|---|\n",
-		    out);
+	(void)fputs(
+		"\n## Aliases\n\nThese variables of oauth2-proxy are accepted too, with a note in "
+		"the log. It is an error if an alias and our setting have different values.\n\n"
+		"| variable | taken as |\n|---|---|\n",
+		out);
 	struct conf_cursor at = {0};
 	const struct conf_setting *row;
 	while ((row = conf_next(table, &at)) != NULL) {

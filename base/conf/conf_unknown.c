@@ -131,8 +131,8 @@ conf_check_unknown(const struct conf_table *table, const char *entry,
 	(void)snprintf(variable, sizeof(variable), "%.*s", STR_FMT(name));
 	const char *nearest = find_nearest(table, rest);
 	if (nearest == NULL)
-		conf_problem(problems, variable, "there is no such setting");
+		conf_problem(problems, variable, "unknown setting");
 	else
-		conf_problem(problems, variable, "there is no such setting; the nearest is %s%s",
+		conf_problem(problems, variable, "unknown setting; did you mean %s%s?",
 			     table->prefix, nearest);
 }

@@ -308,8 +308,10 @@ describe_number(const struct conf_setting *row, const char *noun, const char *ex
 	char max[32];
 	format_number(row, row->min, min, sizeof(min));
 	format_number(row, row->max, max, sizeof(max));
-	if (row->max >= INT64_MAX)
-		(void)snprintf(out, size, "%s from %s on%s", noun, min, example);
+	if (row->max >= INT64_MAX && row->min == 0)
+		(void)snprintf(out, size, "%s%s", noun, example);
+	else if (row->max >= INT64_MAX)
+		(void)snprintf(out, size, "%s of at least %s%s", noun, min, example);
 	else
 		(void)snprintf(out, size, "%s from %s to %s%s", noun, min, max, example);
 }

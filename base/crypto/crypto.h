@@ -17,15 +17,14 @@
 /* What sealing adds to the plaintext. */
 #define CRYPTO_SEAL_OVERHEAD (CRYPTO_NONCE_BYTES + CRYPTO_TAG_BYTES)
 
-/* Fills data from the system's generator; aborts when there is none: nothing of ours may go on
- * without. */
+/* Fills data from the system's random generator; aborts the process if that fails. */
 void crypto_random(void *data, size_t len);
 
 /* SHA-256 (FIPS 180-4). */
 void crypto_sha256(struct str data, uint8_t digest[CRYPTO_SHA256_BYTES]);
 
-/* A digest (FIPS 180-4) of data that comes in pieces. SHA-1 is for checksums against accidents
- * only: it does not withstand attacks and must not decide what something is. */
+/* An incremental digest (FIPS 180-4). SHA-1 only detects accidental corruption: it is not
+ * collision-resistant and must not be used to identify content. */
 struct crypto_digest;
 struct crypto_digest *crypto_sha1_new(void) MUST_CHECK;	  /* NULL: out of memory */
 struct crypto_digest *crypto_sha256_new(void) MUST_CHECK; /* NULL: out of memory */

@@ -14,7 +14,7 @@
 
 #include "base/ascii.h"
 #include "base/net/address.h"
-#include "base/net/tls/tls_foreign.h"
+#include "base/net/tls/tls_library.h"
 #include "base/secret.h"
 
 #define HEADER_MAX_BYTES  65536u
@@ -60,7 +60,7 @@ on_tls_context(CURL *easy, void *ctx, void *data)
 {
 	(void)easy;
 	(void)data;
-	tls_foreign_context_wipe_reads(ctx);
+	tls_library_context_wipe_reads(ctx);
 	return CURLE_OK;
 }
 

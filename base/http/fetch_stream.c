@@ -65,7 +65,9 @@ explain_code(const struct fetch_stream *s, struct err *e)
 		return err_set(e, ERR_CONNECT, "%s: no connection in time", s->host);
 	/* Report a lost connection as such, whether the socket or TLS failed. */
 	if (s->is_connected && (ours == ERR_CONNECT || ours == ERR_TLS))
-		return err_set(e, ERR_CONNECT, "%s: the connection was closed too early", s->host);
+		return err_set(e, ERR_CONNECT,
+			       "%s: the connection was closed before the response was complete",
+			       s->host);
 	return fetch_explain(&outcome, e);
 }
 
@@ -338,7 +340,7 @@ time_left(const struct fetch_stream *s, int *left_ms, struct err *e)
 	if (s->deadline_ms != 0 && s->deadline_ms <= now)
 		return err_set(e, ERR_TIMEOUT, "%s: no complete answer in time", s->host);
 	if (end <= now)
-		return err_set(e, ERR_TIMEOUT, "no byte from %s for %llu ms", s->host,
+		return err_set(e, ERR_TIMEOUT, "no data from %s for %llu ms", s->host,
 			       (unsigned long long)s->options.stall_timeout_ms);
 	if (s->deadline_ms != 0 && s->deadline_ms < end)
 		end = s->deadline_ms;

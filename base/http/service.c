@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP service: its listener, its connections as a whole, and its routes. service_gate.c reads
- * and answers requests. One request per connection is enough for probes and scrapes; the API server
- * keeps its connections to webhooks.
+ * The HTTP service: its listener, its connections as a whole, and its routes. service_connection.c
+ * reads and answers requests. One request per connection is enough for probes and scrapes; the API
+ * server keeps its connections to webhooks.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ on_accept(int fd, const struct address *peer, void *arg)
 	(void)peer;
 	if (s->client_count >= s->options.connections_max)
 		(void)service_close_waiting(s);
-	if (s->client_count >= s->options.connections_max || !service_gate_accept(s, fd))
+	if (s->client_count >= s->options.connections_max || !service_accept(s, fd))
 		(void)close(fd);
 }
 
@@ -101,7 +101,7 @@ service_drain(struct service *s, loop_timer_fn *on_done, void *arg)
 	listen_pause(s->listen);
 	while (service_close_waiting(s))
 		continue;
-	service_tell_when_drained(s);
+	service_notify_when_drained(s);
 }
 
 void

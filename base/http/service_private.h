@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the listener (service.c) and the connections (service_gate.c) share.
+ * What the listener (service.c) and the connections (service_connection.c) share.
  */
 #ifndef BASE_HTTP_SERVICE_PRIVATE_H
 #define BASE_HTTP_SERVICE_PRIVATE_H
@@ -68,7 +68,7 @@ struct client {
 };
 
 /* Serves a new connection. False: out of memory; the descriptor is still the caller's. */
-bool service_gate_accept(struct service *s, int fd) MUST_CHECK;
+bool service_accept(struct service *s, int fd) MUST_CHECK;
 
 /* Closes the connection and frees the client. */
 void service_close_client(struct client *c);
@@ -77,7 +77,7 @@ void service_close_client(struct client *c);
 bool service_close_waiting(struct service *s);
 
 static inline void
-service_tell_when_drained(struct service *s)
+service_notify_when_drained(struct service *s)
 {
 	if (s->is_draining && s->client_count == 0)
 		loop_defer_call(&s->drained);

@@ -216,7 +216,7 @@ listen_free(struct listen *s)
 
 /* Closes at once after the last accept: a connection that arrives between the two is lost. */
 void
-listen_free_gently(struct listen *s)
+listen_free_after_backlog(struct listen *s)
 {
 	if (s == NULL)
 		return;

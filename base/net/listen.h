@@ -28,8 +28,8 @@ struct listen *listen_new(struct loop *l, const struct address *address, int pas
 void listen_free(struct listen *s);
 
 /* As listen_free, and accepts what waits in the kernel first, which a close would reset.
- * Connections to a passed socket go on waiting. NULL is fine. */
-void listen_free_gently(struct listen *s);
+ * Connections to a passed socket keep waiting. Does nothing for NULL. */
+void listen_free_after_backlog(struct listen *s);
 
 /* Stops and resumes accepting; connections wait in the kernel's backlog meanwhile. */
 void listen_pause(struct listen *s);

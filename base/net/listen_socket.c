@@ -37,7 +37,7 @@ remove_stale_file(const struct address *a, struct err *e)
 	bool is_stale = connect(fd, sockaddr_of(a), a->len) != 0 && errno == ECONNREFUSED;
 	close(fd);
 	if (!is_stale)
-		return err_set(e, ERR_SYSTEM, "%s: another process listens there", un.sun_path);
+		return err_set(e, ERR_SYSTEM, "%s: in use by another process", un.sun_path);
 	if (unlink(un.sun_path) != 0)
 		return err_set_errno(e, errno, "%s: remove", un.sun_path);
 	return true;

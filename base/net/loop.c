@@ -98,7 +98,7 @@ loop_pipe(struct loop *l)
 }
 
 void
-loop_pipe_give_up(struct loop *l)
+loop_pipe_disable(struct loop *l)
 {
 	if (l->pipe[0] >= 0) {
 		close(l->pipe[0]);
@@ -116,7 +116,7 @@ loop_free(struct loop *l)
 	/* libevent frees bufferevents from the loop. */
 	(void)event_base_loop(l->base, EVLOOP_NONBLOCK);
 	event_base_free(l->base);
-	loop_pipe_give_up(l);
+	loop_pipe_disable(l);
 	free(l->clock);
 	free(l);
 }

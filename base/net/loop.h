@@ -34,11 +34,11 @@ uint64_t loop_now_ms(const struct loop *l);
 #define LOOP_SCRATCH_BYTES (15u * 16384u)
 char *loop_scratch(struct loop *l);
 
-/* Returns the two ends of a pipe for splice(2), which users must leave empty. NULL: there is none,
- * or the kernel does not splice here. */
+/* Returns the two ends of a pipe for splice(2), which users must leave empty. NULL: it could not be
+ * created, or splice(2) is not supported. */
 #define LOOP_PIPE_BYTES 524288u
 const int *loop_pipe(struct loop *l);
-void loop_pipe_give_up(struct loop *l);
+void loop_pipe_disable(struct loop *l);
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void loop_io_fn(void *arg, unsigned ready);

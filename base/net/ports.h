@@ -26,7 +26,7 @@ bool ports_parse(struct ports *p, struct str text, struct err *e) MUST_CHECK;
 void ports_format(const struct ports *p, struct buf *out);
 bool ports_contain(const struct ports *p, uint16_t port);
 
-/* What the last range that contains the port says. */
+/* Whether the last range that contains the port is marked "https:". */
 bool ports_are_https(const struct ports *p, uint16_t port);
 
 /* Removes port from the ranges that contain others too. False: the port is listed by itself, or

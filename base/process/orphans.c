@@ -43,7 +43,7 @@ collect(void *arg)
 			return;
 		}
 		if (waitpid(pid, NULL, WNOHANG) == pid)
-			o->collected++;
+			o->reaped++;
 		log_debug(NULL, "orphaned process reaped", log_int("pid", pid));
 	}
 	loop_timer_start(&o->again, 0);

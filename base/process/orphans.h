@@ -21,7 +21,7 @@ struct orphans {
 	struct loop_timer again;
 	orphans_is_ours_fn *is_ours;
 	void *arg;
-	uint64_t collected; /* reaped so far */
+	uint64_t reaped; /* reaped so far */
 };
 
 bool orphans_start(struct orphans *o, struct loop *l, orphans_is_ours_fn *is_ours, void *arg,

@@ -107,7 +107,7 @@ passed_sockets_are_taken(const struct passed_sockets *p, struct err *e)
 	for (size_t i = 0; i < p->count; i++)
 		if (p->items[i].fd >= 0)
 			return err_set(e, ERR_CONFIG,
-				       "LISTEN_FDNAMES: no listener that is on is named \"%s\"",
+				       "LISTEN_FDNAMES: no enabled listener is named \"%s\"",
 				       p->items[i].name);
 	return true;
 }

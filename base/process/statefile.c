@@ -169,7 +169,7 @@ take_lock(struct statefile *f, struct err *e)
 		return err_set_errno(e, errno, "create %s", name);
 	/* Some network file systems have no locks; continue without one. */
 	if (flock(f->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-		return err_set(e, ERR_CONFIG, "another process uses %s", f->name);
+		return err_set(e, ERR_CONFIG, "%s is locked by another process", f->name);
 	return true;
 }
 

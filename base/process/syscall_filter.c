@@ -37,9 +37,9 @@ is_known(unsigned number)
 	return name != NULL;
 }
 
-/* Sets the answer for a call that has none yet. */
+/* Sets the action for a call that has none yet. */
 static void
-decide(struct syscall_plan *plan, enum syscall_answer answer, const char *names)
+decide(struct syscall_plan *plan, enum syscall_action action, const char *names)
 {
 	struct str rest = str_from(names);
 	struct str part;
@@ -49,8 +49,8 @@ decide(struct syscall_plan *plan, enum syscall_answer answer, const char *names)
 
 		(void)snprintf(name, sizeof(name), "%.*s", STR_FMT(part));
 		int number = number_of(name);
-		if (number >= 0 && plan->answers[number] == SYSCALL_REFUSED)
-			plan->answers[number] = (unsigned char)answer;
+		if (number >= 0 && plan->actions[number] == SYSCALL_REFUSED)
+			plan->actions[number] = (unsigned char)action;
 	}
 }
 
@@ -62,7 +62,7 @@ add_rule(struct syscall_plan *plan, const struct syscall_rule *rule)
 	if (number < 0)
 		return;
 	err_assert(plan->rule_count < SYSCALL_RULES_MAX);
-	plan->answers[number] = SYSCALL_CHECKED;
+	plan->actions[number] = SYSCALL_CHECKED;
 	plan->rules[plan->rule_count].number = (unsigned)number;
 	plan->rules[plan->rule_count++].conditions = rule->conditions;
 }
@@ -80,8 +80,8 @@ decide_newer(struct syscall_plan *plan)
 {
 	decide(plan, SYSCALL_UNKNOWN, "clone3");
 	for (unsigned number = 0; number < SYSCALL_NUMBERS; number++)
-		if (plan->answers[number] == SYSCALL_REFUSED && !is_known(number))
-			plan->answers[number] = SYSCALL_UNKNOWN;
+		if (plan->actions[number] == SYSCALL_REFUSED && !is_known(number))
+			plan->actions[number] = SYSCALL_UNKNOWN;
 }
 
 static void

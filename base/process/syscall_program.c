@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program: the architecture is checked, a search over ranges of numbers with the same answer
- * ends in that answer or jumps to the checks of one call's arguments, which stand at the end.
+ * The program: the architecture is checked, a search over ranges of numbers with the same action
+ * ends in that action or jumps to the checks of one call's arguments, which stand at the end.
  */
 #include "base/process/syscall_program.h"
 
@@ -22,10 +22,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "the low half of an argument comes first");
 
-/* A range of numbers with the same answer, up to the start of the next range. */
+/* A range of numbers with the same action, up to the start of the next range. */
 struct range {
 	uint32_t first;
-	enum syscall_answer answer;
+	enum syscall_action action;
 };
 
 struct ranges {
@@ -52,7 +52,7 @@ distance_from(const struct syscall_filter *f, size_t at)
 }
 
 static void
-emit_answer(struct syscall_filter *f, enum syscall_answer answer)
+emit_action(struct syscall_filter *f, enum syscall_action action)
 {
 	static const uint32_t returned[] = {
 		[SYSCALL_REFUSED] = SECCOMP_RET_ERRNO | EPERM,
@@ -61,24 +61,24 @@ emit_answer(struct syscall_filter *f, enum syscall_answer answer)
 		[SYSCALL_UNKNOWN] = SECCOMP_RET_ERRNO | ENOSYS,
 	};
 
-	(void)emit(f, RETURN, returned[answer]);
+	(void)emit(f, RETURN, returned[action]);
 }
 
 static void
-add_range(struct ranges *r, uint32_t first, enum syscall_answer answer)
+add_range(struct ranges *r, uint32_t first, enum syscall_action action)
 {
 	err_assert(r->count < RANGES_MAX);
-	r->items[r->count++] = (struct range){first, answer};
+	r->items[r->count++] = (struct range){first, action};
 }
 
 /* Calls with checked arguments each have a range of their own. */
 static void
 find_ranges(const struct syscall_plan *plan, struct ranges *r)
 {
-	add_range(r, 0, plan->answers[0]);
+	add_range(r, 0, plan->actions[0]);
 	for (uint32_t n = 1; n < SYSCALL_NUMBERS; n++)
-		if (plan->answers[n] != plan->answers[n - 1] || plan->answers[n] == SYSCALL_CHECKED)
-			add_range(r, n, plan->answers[n]);
+		if (plan->actions[n] != plan->actions[n - 1] || plan->actions[n] == SYSCALL_CHECKED)
+			add_range(r, n, plan->actions[n]);
 	add_range(r, SYSCALL_NUMBERS, SYSCALL_UNKNOWN);
 #ifdef __x86_64__
 	add_range(r, X32_BIT, SYSCALL_FATAL);
@@ -93,10 +93,10 @@ emit_search(struct syscall_filter *f, const struct range *ranges, size_t count)
 {
 	size_t half = count / 2;
 
-	if (count == 1 && ranges->answer == SYSCALL_CHECKED) {
+	if (count == 1 && ranges->action == SYSCALL_CHECKED) {
 		(void)emit(f, JUMP, ranges->first);
 	} else if (count == 1) {
-		emit_answer(f, ranges->answer);
+		emit_action(f, ranges->action);
 	} else {
 		size_t test = emit(f, TEST(BPF_JGE), ranges[half].first);
 
@@ -130,7 +130,7 @@ emit_rule(struct syscall_filter *f, const struct syscall_condition *conditions)
 		emit_half(f, offset, LOW_HALF(c->mask), LOW_HALF(c->value));
 		emit_half(f, offset + sizeof(uint32_t), HIGH_HALF(c->mask), HIGH_HALF(c->value));
 	}
-	emit_answer(f, SYSCALL_ALLOWED);
+	emit_action(f, SYSCALL_ALLOWED);
 	for (size_t i = start; i < f->count; i++)
 		if (f->items[i].code == TEST(BPF_JEQ))
 			f->items[i].jf = distance_from(f, i);
@@ -150,7 +150,7 @@ link_checks(struct syscall_filter *f, const struct syscall_plan *plan)
 		for (size_t i = 0; i < plan->rule_count; i++)
 			if (plan->rules[i].number == number)
 				emit_rule(f, plan->rules[i].conditions);
-		emit_answer(f, SYSCALL_REFUSED);
+		emit_action(f, SYSCALL_REFUSED);
 	}
 }
 
@@ -163,7 +163,7 @@ syscall_program_write(struct syscall_filter *f, const struct syscall_plan *plan)
 	f->count = 0;
 	(void)emit(f, LOAD(arch));
 	size_t test = emit(f, TEST(BPF_JEQ), plan->architecture);
-	emit_answer(f, SYSCALL_FATAL);
+	emit_action(f, SYSCALL_FATAL);
 	f->items[test].jt = distance_from(f, test);
 	(void)emit(f, LOAD(nr));
 	emit_search(f, ranges.items, ranges.count);

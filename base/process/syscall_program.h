@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes a seccomp filter as a program of classic BPF: what the answer to each system call is, as
+ * Writes a seccomp filter as a program of classic BPF: the action for each system call, as
  * instructions for the kernel.
  *
- * A binary search finds the call, so that each takes about ten instructions. Where an answer
+ * A binary search finds the call, so that each takes about ten instructions. Where an action
  * depends on the number alone, the program reads nothing but number and architecture: the kernel
  * then knows which calls are always allowed, and does not run the program for these.
  */
@@ -20,7 +20,7 @@
 #define SYSCALL_RULES_MAX   64u
 #define SYSCALL_PROGRAM_MAX 1024u /* instructions */
 
-enum syscall_answer {
+enum syscall_action {
 	SYSCALL_REFUSED, /* EPERM */
 	SYSCALL_ALLOWED,
 	SYSCALL_FATAL,	 /* ends the process */
@@ -31,7 +31,7 @@ enum syscall_answer {
 /* Numbers above the table are unknown. Calls of x32 and of other architectures are fatal. */
 struct syscall_plan {
 	uint32_t architecture;			/* AUDIT_ARCH_… */
-	unsigned char answers[SYSCALL_NUMBERS]; /* enum syscall_answer */
+	unsigned char actions[SYSCALL_NUMBERS]; /* enum syscall_action */
 	size_t rule_count;
 	struct {
 		unsigned number;
@@ -44,7 +44,7 @@ struct syscall_filter {
 	struct sock_filter items[SYSCALL_PROGRAM_MAX];
 };
 
-/* Writes the program. It supports about 250 changes of the answer from one number to the next. */
+/* Writes the program. It supports about 250 changes of the action from one number to the next. */
 void syscall_program_write(struct syscall_filter *f, const struct syscall_plan *plan);
 
 #endif

@@ -223,7 +223,7 @@ add_file(struct checkout *c, char *path, const git_tree_entry *entry)
 static const uint8_t *
 tree_id_for_cache(const struct checkout *c, const git_oid *id)
 {
-	return odd_trees_has(&c->transfer->odd_trees, id->id) ? NULL : id->id;
+	return noncanonical_trees_has(&c->transfer->noncanonical_trees, id->id) ? NULL : id->id;
 }
 
 /* Handles one entry; a negative result ends the walk. */

@@ -57,7 +57,7 @@ tree_attributes_push(struct transfer *t, struct attributes *a, const git_tree *t
 	if (code < 0)
 		return git_steps_fail(t, code, "read attributes");
 	if (size >= IGNORED_BYTES) {
-		log_warn(NULL, "attributes of a folder ignored: the file is too large",
+		log_warn(NULL, ".gitattributes ignored: the file is too large",
 			 log_str("path", folder), log_int("bytes", (int64_t)size));
 		return true;
 	}

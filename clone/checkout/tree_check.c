@@ -251,7 +251,7 @@ note_odd(struct walk *w)
 	if (code < 0)
 		return git_steps_fail(w->transfer, code, "read a tree's size");
 	return (!last->is_odd && size == last->bytes) ||
-	       odd_trees_add(&w->transfer->odd_trees, id->id) ||
+	       noncanonical_trees_add(&w->transfer->noncanonical_trees, id->id) ||
 	       failure_set(w->transfer->failure, CLONE_PROBLEM_INTERNAL, "out of memory");
 }
 
@@ -302,7 +302,7 @@ tree_check(struct transfer *t)
 	ok = enter(&w, git_tree_id(tree), "") && walk_all(&w);
 	while (w.depth > 0)
 		leave(&w);
-	odd_trees_sort(&t->odd_trees);
+	noncanonical_trees_sort(&t->noncanonical_trees);
 	buf_fini(&w.path);
 	git_odb_free(w.odb);
 	git_tree_free(tree);

@@ -108,7 +108,7 @@ narrow_remote(struct transfer *t, const char *spec)
 	git_config *config = NULL;
 	int code;
 
-	if (t->request->widens)
+	if (t->request->keeps_all_branches)
 		return true;
 	code = git_repository_config(&config, t->repository);
 	if (code == 0)

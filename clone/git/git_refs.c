@@ -297,10 +297,9 @@ set_detached_head(struct transfer *t, const git_oid *id)
 		code = git_object_follow_tags(odb, id, &commit, &type);
 	git_odb_free(odb);
 	if (code == GIT_ENOTFOUND)
-		failure_set(
-			t->failure, CLONE_PROBLEM_REF,
-			"the commit is in no branch and no tag, and the server does not give it "
-			"by its id");
+		failure_set(t->failure, CLONE_PROBLEM_REF,
+			    "the commit is not in any branch or tag, and the server does not allow "
+			    "fetching it by id");
 	if (code == 0 && type != GIT_OBJECT_COMMIT) {
 		git_error_set_str(GIT_ERROR_OBJECT, "the ref does not name a commit");
 		code = GIT_ERROR;

@@ -19,12 +19,12 @@ struct git_request {
 	const struct secret *token; /* for this origin only; NULL: none */
 	uint64_t depth;		    /* commits of one branch or tag; 0: everything */
 	bool is_bare;		    /* bare repository with the remote's refs */
-	bool widens;		    /* keep the fetch refspec of all branches even with a depth */
+	bool keeps_all_branches;    /* keep the fetch refspec of all branches even with a depth */
 	uint64_t bytes_max;	    /* limit for received bytes, those of submodules included */
 	/* Files and folders that may still be checked out, those of submodules included. */
 	uint64_t *files_left;
-	const char *helper; /* the repository's credential.helper; NULL: none */
-	const char *into;   /* an empty directory */
+	const char *helper;	/* the repository's credential.helper; NULL: none */
+	const char *target_dir; /* an empty directory */
 	/* Submodules: levels, and the number that may still be cloned. */
 	uint64_t submodules;
 	unsigned *submodules_left;

@@ -7,7 +7,7 @@
 
 #include <git2.h>
 
-#include "clone/checkout/odd_trees.h"
+#include "clone/checkout/noncanonical_trees.h"
 #include "clone/git/git_request.h"
 #include "clone/git/transport.h"
 #include "clone/pack/indexer.h"
@@ -36,7 +36,7 @@ struct transfer {
 	bool has_includes;     /* a .gitmodules may include other files, or is too large */
 	bool is_sorted;	       /* all trees are sorted as git does */
 	uint64_t files;	       /* number of files in the tree */
-	struct odd_trees odd_trees;
+	struct noncanonical_trees noncanonical_trees;
 	struct lfs *lfs; /* NULL: no LFS files, or none fetched */
 	struct indexer_options indexer;
 	struct transport_options transport;

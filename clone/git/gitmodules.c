@@ -20,7 +20,7 @@ static void
 tell(const struct parse *p, const struct config_text_entry *entry, struct str name, const char *why,
      bool is_lost)
 {
-	const struct gitmodules_odd odd = {entry->line, name, why, is_lost};
+	const struct gitmodules_issue odd = {entry->line, name, why, is_lost};
 
 	p->on_odd(&odd, p->arg);
 }

@@ -27,13 +27,13 @@ struct gitmodules {
 
 /* An ignored entry: a line that git can't read, a value or name that it does not accept, or an
  * entry beyond GITMODULES_MAX. */
-struct gitmodules_odd {
+struct gitmodules_issue {
 	size_t line;
 	struct str name; /* of the submodule; empty: unknown */
 	const char *why;
 	bool is_lost; /* whether the submodule can't be cloned because of it */
 };
-typedef void gitmodules_odd_fn(const struct gitmodules_odd *odd, void *arg);
+typedef void gitmodules_odd_fn(const struct gitmodules_issue *odd, void *arg);
 
 /* Parses a .gitmodules. The last of several values counts, as in git. Entries may lack path or URL.
  * Strings are in the arena. ERR_LIMIT: the text is too large; ERR_MEMORY. */

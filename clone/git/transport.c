@@ -159,9 +159,9 @@ set_failure_text(struct transport *t, struct str text)
 	struct clone_failure *failure = t->options->failure;
 
 	if (str_find(text, STR("not our ref")) != SIZE_MAX)
-		return set_failure(
-			t, CLONE_PROBLEM_REF,
-			"the server does not have the requested commit, or does not give it");
+		return set_failure(t, CLONE_PROBLEM_REF,
+				   "the server does not have the requested commit, or does not "
+				   "allow fetching it");
 	failure_set(failure, CLONE_PROBLEM_NO_ACCESS, "the server answered with an error");
 	failure_set_remote_text(failure, text);
 	git_error_set_str(GIT_ERROR_NET, failure->detail.text);

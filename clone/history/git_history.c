@@ -220,7 +220,7 @@ receive(const struct git_request *request, struct history *h, struct clone_failu
 {
 	struct git_request own = *request;
 
-	own.into = h->repository;
+	own.target_dir = h->repository;
 	own.is_bare = true;
 	own.leave_network = NULL; /* stays until the download is recorded */
 	if (history_clear(h, f) && git_clone_run(&own, f) && history_set_received(h, f))
@@ -258,7 +258,8 @@ git_history_run(const struct git_request *request, struct clone_failure *f)
 {
 	struct transfer t = {.request = request, .failure = f};
 	struct history h;
-	bool ok = history_init(&h, request->into, f) && (h.is_received || receive(request, &h, f));
+	bool ok = history_init(&h, request->target_dir, f) &&
+		  (h.is_received || receive(request, &h, f));
 
 	if (ok && request->leave_network != NULL)
 		request->leave_network();

@@ -7,8 +7,8 @@
 
 #include "clone/git/git_request.h"
 
-/* Receives all history, branches and tags of request->into, a shallow clone that history_mark has
- * marked. Reports the phases up to CLONE_RESOLVING. */
+/* Receives all history, branches and tags of request->target_dir, a shallow clone that history_mark
+ * has marked. Reports the phases up to CLONE_RESOLVING. */
 bool git_history_run(const struct git_request *request, struct clone_failure *f) MUST_CHECK;
 
 #endif

@@ -103,7 +103,7 @@ run_once(struct history_attempt *r)
 			.bytes_max = settings->bytes_max,
 			.settings = settings,
 			.token = remote_url_is_gitlab(settings) ? r->how->token : NULL,
-			.into = settings->dir,
+			.target_dir = settings->dir,
 			.cancel_fd = r->how->cancel_fd,
 			.on_progress = on_progress,
 			.arg = r,

@@ -69,7 +69,7 @@ open_once(struct lfs_call *x, struct err *e)
 {
 	struct lfs_remote *r = x->remote;
 	bool sends_token = atomic_load(&r->sends_token);
-	struct lfs_place place;
+	struct lfs_url_info place;
 
 	if (!lfs_remote_allows(r, str_from(x->request.url), &place, e))
 		return false;

@@ -42,7 +42,8 @@ is_local(const struct lfs_remote *r, struct str host)
 
 /* Checks a URL at another origin than the server's. */
 static bool
-check_other(const struct lfs_remote *r, const struct url *u, struct lfs_place *place, struct err *e)
+check_other(const struct lfs_remote *r, const struct url *u, struct lfs_url_info *place,
+	    struct err *e)
 {
 	if (clone_origins_contain(r->origins, u))
 		return true;
@@ -60,7 +61,7 @@ check_other(const struct lfs_remote *r, const struct url *u, struct lfs_place *p
 }
 
 bool
-lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_place *place,
+lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_url_info *place,
 		  struct err *e)
 {
 	struct arena arena;
@@ -68,7 +69,7 @@ lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_pla
 	bool ok;
 
 	arena_init(&arena, ARENA_MAX_BYTES);
-	*place = (struct lfs_place){.is_server = false};
+	*place = (struct lfs_url_info){.is_server = false};
 	ok = url_parse(&u, address, &arena, e);
 	if (ok) {
 		place->is_server = url_is_same_origin(&u, &r->server);

@@ -34,14 +34,14 @@ bool lfs_remote_init(struct lfs_remote *r, const struct git_request *request,
 void lfs_remote_fini(struct lfs_remote *r);
 
 /* Properties of a URL. */
-struct lfs_place {
+struct lfs_url_info {
 	bool is_server; /* it has the server's origin */
 	/* Addresses that its host may not have; NULL: no restriction. */
 	const struct cidr_set *refused;
 };
 
 /* Whether an object may be fetched from this URL (ERR_DENIED). */
-bool lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_place *place,
+bool lfs_remote_allows(const struct lfs_remote *r, struct str address, struct lfs_url_info *place,
 		       struct err *e) MUST_CHECK;
 
 /*

@@ -74,7 +74,7 @@ look_into(int fd, DIR *dir)
 }
 
 bool
-target_look(const char *dir, enum target_kind *kind, struct clone_failure *f)
+target_inspect(const char *dir, enum target_kind *kind, struct clone_failure *f)
 {
 	int fd = tree_open(AT_FDCWD, dir);
 	DIR *stream;
@@ -103,7 +103,7 @@ target_look(const char *dir, enum target_kind *kind, struct clone_failure *f)
 static void
 remove_temporary(int holder, const char *name, int fd)
 {
-	if (!target_move_settle(fd))
+	if (!target_move_clean_up(fd))
 		return;
 	(void)unlinkat(fd, MARKER, 0);
 	(void)unlinkat(holder, name, AT_REMOVEDIR);
@@ -186,13 +186,13 @@ must_stay(struct target *t, const char *parent)
 static bool
 make_parents(struct target *t, struct clone_failure *f)
 {
-	for (char *slash = strchr(t->holder + 1, '/');; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(t->parent_dir + 1, '/');; slash = strchr(slash + 1, '/')) {
 		if (slash != NULL)
 			*slash = '\0';
-		if (mkdir(t->holder, 0777) == 0 && t->made == 0)
-			t->made = strlen(t->holder);
-		else if (errno != EEXIST && access(t->holder, F_OK) < 0)
-			return failure_set_errno(f, errno, "create %s", t->holder);
+		if (mkdir(t->parent_dir, 0777) == 0 && t->created_len == 0)
+			t->created_len = strlen(t->parent_dir);
+		else if (errno != EEXIST && access(t->parent_dir, F_OK) < 0)
+			return failure_set_errno(f, errno, "create %s", t->parent_dir);
 		if (slash == NULL)
 			return true;
 		*slash = '/';
@@ -204,11 +204,12 @@ make_temporary(struct target *t, struct clone_failure *f)
 {
 	char *path = NULL;
 
-	if (asprintf(&path, "%s/.%.*s" INFIX "XXXXXX", strcmp(t->holder, "/") == 0 ? "" : t->holder,
-		     NAME_PART_MAX, name_of(t->dir)) < 0)
+	if (asprintf(&path, "%s/.%.*s" INFIX "XXXXXX",
+		     strcmp(t->parent_dir, "/") == 0 ? "" : t->parent_dir, NAME_PART_MAX,
+		     name_of(t->dir)) < 0)
 		return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	if (mkdtemp(path) == NULL) {
-		failure_set_errno(f, errno, "create a directory in %s", t->holder);
+		failure_set_errno(f, errno, "create a directory in %s", t->parent_dir);
 		free(path);
 		return false;
 	}
@@ -244,8 +245,9 @@ set_paths(struct target *t, const char *dir, struct clone_failure *f)
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return failure_set(f, CLONE_PROBLEM_REFUSED,
 				   "\"%s\" is not usable as a clone directory", dir);
-	t->holder = str_dup(str_take(path, name - t->dir == 1 ? 1 : (size_t)(name - t->dir) - 1));
-	return t->holder != NULL || failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
+	t->parent_dir =
+		str_dup(str_take(path, name - t->dir == 1 ? 1 : (size_t)(name - t->dir) - 1));
+	return t->parent_dir != NULL || failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 }
 
 bool
@@ -253,18 +255,18 @@ target_init(struct target *t, const char *dir, enum target_kind *kind, struct cl
 {
 	*t = (struct target){.lock_fd = -1};
 	*kind = TARGET_OCCUPIED;
-	if (!set_paths(t, dir, f) || !sweep(t->holder, t->dir, f) || !sweep(t->dir, t->dir, f) ||
-	    !target_look(t->dir, kind, f))
+	if (!set_paths(t, dir, f) || !sweep(t->parent_dir, t->dir, f) ||
+	    !sweep(t->dir, t->dir, f) || !target_inspect(t->dir, kind, f))
 		return false;
 	if (*kind == TARGET_REPOSITORY || *kind == TARGET_OCCUPIED)
 		return true;
 	if (*kind == TARGET_ABSENT && !make_parents(t, f))
 		return false;
-	if (*kind == TARGET_EMPTY && must_stay(t, t->holder)) {
+	if (*kind == TARGET_EMPTY && must_stay(t, t->parent_dir)) {
 		t->is_inside = true;
-		free(t->holder);
-		t->holder = str_dup(str_from(t->dir));
-		if (t->holder == NULL)
+		free(t->parent_dir);
+		t->parent_dir = str_dup(str_from(t->dir));
+		if (t->parent_dir == NULL)
 			return failure_set(f, CLONE_PROBLEM_INTERNAL, "out of memory");
 	}
 	return make_temporary(t, f);
@@ -273,11 +275,11 @@ target_init(struct target *t, const char *dir, enum target_kind *kind, struct cl
 char *
 target_base(const struct target *t)
 {
-	struct str holder = str_from(t->holder);
-	char *base = str_dup(t->made == 0 ? holder : str_take(holder, t->made));
+	struct str holder = str_from(t->parent_dir);
+	char *base = str_dup(t->created_len == 0 ? holder : str_take(holder, t->created_len));
 
 	/* Remembers the directory for removal on failure. */
-	if (base != NULL && t->made > 0)
+	if (base != NULL && t->created_len > 0)
 		(void)dirname(base); /* in place; the path is absolute */
 	return base;
 }
@@ -325,7 +327,7 @@ target_clear(struct target *t, struct clone_failure *f)
 static bool
 commit_inside(struct target *t, struct clone_failure *f)
 {
-	int holder = tree_open(AT_FDCWD, t->holder);
+	int holder = tree_open(AT_FDCWD, t->parent_dir);
 	bool ok;
 
 	if (holder < 0)
@@ -356,7 +358,7 @@ commit_beside(struct target *t, int tree, struct clone_failure *f)
 	if (t->mode != 0 && fchmod(tree, t->mode | handed_on) < 0)
 		return failure_set_errno(f, errno, "set the mode of %s", t->tree);
 	if (renameat(t->temporary_fd, TARGET_MOVE_TREE, AT_FDCWD, t->dir) == 0) {
-		sync_directory(t->holder);
+		sync_directory(t->parent_dir);
 		return true;
 	}
 	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
@@ -378,7 +380,7 @@ target_commit(struct target *t, struct clone_failure *f)
 	if (ok)
 		ok = t->is_inside ? commit_inside(t, f) : commit_beside(t, tree, f);
 	if (ok)
-		t->made = 0;
+		t->created_len = 0;
 	close(tree);
 	return ok;
 }
@@ -386,9 +388,9 @@ target_commit(struct target *t, struct clone_failure *f)
 static void
 remove_parents(struct target *t)
 {
-	char *path = t->is_inside ? NULL : t->holder;
+	char *path = t->is_inside ? NULL : t->parent_dir;
 
-	while (path != NULL && t->made > 0 && strlen(path) >= t->made) {
+	while (path != NULL && t->created_len > 0 && strlen(path) >= t->created_len) {
 		if (rmdir(path) < 0)
 			return;
 		*strrchr(path, '/') = '\0';
@@ -402,12 +404,12 @@ target_fini(struct target *t)
 		remove_temporary(AT_FDCWD, t->temporary, t->temporary_fd);
 		close(t->temporary_fd);
 	}
-	if (t->holder != NULL)
+	if (t->parent_dir != NULL)
 		remove_parents(t);
 	fd_close(t->lock_fd);
 	free(t->tree);
 	free(t->temporary);
-	free(t->holder);
+	free(t->parent_dir);
 	free(t->dir);
 	*t = (struct target){.lock_fd = -1};
 }

@@ -5,7 +5,8 @@
  *
  * Uses lstat and readdir rather than libgit2, which does not see repositories of other users.
  * Nothing that this module did not create is removed or replaced, except an empty directory.
- * Leftovers of a killed run are removed or, if it was moving files into place, that is completed.
+ * Leftovers of a killed run are removed or, if it was moving files into place, the move is
+ * completed.
  */
 #ifndef CLONE_TARGET_TARGET_H
 #define CLONE_TARGET_TARGET_H
@@ -22,20 +23,21 @@ enum target_kind {
 };
 
 struct target {
-	char *dir;	 /* without trailing slashes */
-	char *holder;	 /* parent of the temporary directory: the target's parent, or the target */
-	char *temporary; /* path; NULL: not created */
-	char *tree;	 /* path of the clone: inside temporary, created empty */
-	int temporary_fd; /* open descriptor of temporary, independent of its name */
-	int lock_fd;	  /* the marker in temporary, locked while we live */
-	bool is_inside;	  /* the target must be kept: entries are moved into it */
-	bool has_group;	  /* the tree has the set-group-ID bit */
-	mode_t mode;	  /* mode of the empty directory that is replaced; 0: none */
-	size_t made;	  /* length of the path of the first parent created; 0: none */
+	char *dir; /* without trailing slashes */
+	/* The parent of the temporary directory: the target's parent, or the target. */
+	char *parent_dir;
+	char *temporary;    /* path; NULL: not created */
+	char *tree;	    /* path of the clone: inside temporary, created empty */
+	int temporary_fd;   /* open descriptor of temporary, independent of its name */
+	int lock_fd;	    /* the marker in temporary, locked while we live */
+	bool is_inside;	    /* the target must be kept: entries are moved into it */
+	bool has_group;	    /* the tree has the set-group-ID bit */
+	mode_t mode;	    /* mode of the empty directory that is replaced; 0: none */
+	size_t created_len; /* length of the path of the first parent created; 0: none */
 };
 
 /* Inspects dir, an absolute path. */
-bool target_look(const char *dir, enum target_kind *kind, struct clone_failure *f) MUST_CHECK;
+bool target_inspect(const char *dir, enum target_kind *kind, struct clone_failure *f) MUST_CHECK;
 
 /* Cleans up after killed runs and inspects dir. Creates the temporary directory for TARGET_ABSENT
  * and TARGET_EMPTY. Call target_fini in any case. */

@@ -295,7 +295,7 @@ target_move_resume(int temporary, int to, struct clone_failure *f)
 }
 
 bool
-target_move_settle(int temporary)
+target_move_clean_up(int temporary)
 {
 	bool ok;
 

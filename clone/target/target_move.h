@@ -23,6 +23,6 @@ bool target_move_resume(int temporary, int to, struct clone_failure *f) MUST_CHE
 
 /* Removes TARGET_MOVE_TREE and the journal. False: entries remain for the next run, or an error
  * with errno. */
-bool target_move_settle(int temporary);
+bool target_move_clean_up(int temporary);
 
 #endif

@@ -122,7 +122,8 @@ end_run(struct worker *w)
 		log_warn(NULL, "clone failed",
 			 log_cstr("problem", clone_problem_name(w->failure.problem)),
 			 log_err(&w->failure.detail));
-	} else if (w->report.form == REPORT_LINES && (w->progress.notes & CLONE_NOTE_CLOSED) == 0 &&
+	} else if (w->report.form == REPORT_LINES &&
+		   (w->progress.notes & CLONE_NOTE_UNREADABLE) == 0 &&
 		   history_run_is_due(w->settings)) {
 		w->progress.history.state = CLONE_HISTORY_COMING;
 	}
@@ -175,7 +176,7 @@ run_git(struct worker *w)
 			.url = url.data,
 			.ref = settings->ref,
 			.depth = settings->depth,
-			.widens = settings->unshallow,
+			.keeps_all_branches = settings->unshallow,
 			.bytes_max = settings->bytes_max,
 			.files_left = &files_left,
 			.submodules = settings->submodules,
@@ -184,7 +185,7 @@ run_git(struct worker *w)
 			.gitlab_token = w->token,
 			.token = remote_url_is_gitlab(settings) ? w->token : NULL,
 			.helper = remote_url_is_gitlab(settings) ? settings->helper : NULL,
-			.into = w->target.tree,
+			.target_dir = w->target.tree,
 			.cancel_fd = stop_fd,
 			.on_progress = on_git_progress,
 			.arg = w,
@@ -289,12 +290,12 @@ judge_repository(struct worker *w)
 
 	switch (existing_repository_check(w->settings, &reason)) {
 	case EXISTING_SAME:
-		w->progress.notes |= CLONE_NOTE_FOUND;
+		w->progress.notes |= CLONE_NOTE_EXISTING;
 		log_info(NULL, "repository exists already, not changed", log_cstr("dir", dir));
 		write_marker(w->settings);
 		return;
 	case EXISTING_UNREADABLE:
-		w->progress.notes |= CLONE_NOTE_FOUND | CLONE_NOTE_CLOSED;
+		w->progress.notes |= CLONE_NOTE_EXISTING | CLONE_NOTE_UNREADABLE;
 		log_warn(NULL, "existing repository cannot be opened, not changed",
 			 log_cstr("dir", dir), log_err(&reason));
 		return;

@@ -51,15 +51,14 @@ check_versions(const struct cluster_check *c)
 		cluster_unchecked(c->report, "the API server's version");
 	else if (is_old(c->objects->version))
 		cluster_problem(c->report, &server,
-				"sidecars are native ones, which need 1.%u (INJECT_SIDECAR)",
-				MINOR_MIN);
+				"native sidecars need Kubernetes 1.%u (INJECT_SIDECAR)", MINOR_MIN);
 	if (cluster_objects_next(c->objects, "Node", NULL) == NULL)
 		cluster_unchecked(c->report, "versions of nodes");
 	while ((node = cluster_objects_next(c->objects, "Node", node)) != NULL) {
 		struct str kubelet = cluster_text(node->node, "status.nodeInfo.kubeletVersion");
 		if (is_old(kubelet))
 			cluster_problem(c->report, node,
-					"kubelet %.*s: sidecars are native ones, which need 1.%u "
+					"kubelet %.*s: native sidecars need Kubernetes 1.%u "
 					"(INJECT_SIDECAR)",
 					STR_FMT(str_take(kubelet, 60)), MINOR_MIN);
 	}
@@ -68,9 +67,10 @@ check_versions(const struct cluster_check *c)
 static void
 check_deployment(const struct cluster_check *c, const char *name)
 {
-	const struct cluster_object wanted = cluster_named("Deployment", c->space, str_from(name));
+	const struct cluster_object wanted =
+		cluster_named("Deployment", c->namespace, str_from(name));
 	const struct cluster_object *x =
-		cluster_objects_find(c->objects, "Deployment", c->space, str_from(name));
+		cluster_objects_find(c->objects, "Deployment", c->namespace, str_from(name));
 
 	if (x == NULL) {
 		if (cluster_objects_next(c->objects, "Deployment", NULL) == NULL)
@@ -93,7 +93,7 @@ static const struct json_node *
 webhook_container(const struct cluster_check *c)
 {
 	const struct cluster_object *x =
-		cluster_objects_find(c->objects, "Deployment", c->space, STR(WEBHOOK));
+		cluster_objects_find(c->objects, "Deployment", c->namespace, STR(WEBHOOK));
 
 	return x == NULL ? NULL
 			 : json_array_at(json_find(x->node, "spec.template.spec.containers"), 0);
@@ -114,7 +114,7 @@ cluster_webhook_setting(const struct cluster_check *c, const char *name)
 	for (size_t i = 0; i < json_array_len(from); i++) {
 		struct str map = cluster_text(json_array_at(from, i), "configMapRef.name");
 		const struct cluster_object *x =
-			cluster_objects_find(c->objects, "ConfigMap", c->space, map);
+			cluster_objects_find(c->objects, "ConfigMap", c->namespace, map);
 		struct str value =
 			x == NULL ? STR_NONE : cluster_member(json_find(x->node, "data"), variable);
 		if (value.len > 0)
@@ -168,9 +168,9 @@ static void
 check_served(const struct cluster_check *c, const struct cluster_object *x, const char *name,
 	     struct str authorities, const struct json_node *service)
 {
-	struct str space = cluster_text(service, "namespace");
+	struct str namespace = cluster_text(service, "namespace");
 	const struct cluster_object *secret =
-		cluster_objects_find(c->objects, "Secret", space, STR(CLUSTER_SECRET));
+		cluster_objects_find(c->objects, "Secret", namespace, STR(CLUSTER_SECRET));
 	struct str rest;
 	struct str certificate;
 	char host[600];
@@ -184,14 +184,14 @@ check_served(const struct cluster_check *c, const struct cluster_object *x, cons
 	rest = buf_view(&pem);
 	(void)snprintf(host, sizeof(host), "%.*s.%.*s.svc",
 		       STR_FMT(str_take(cluster_text(service, "name"), 253)),
-		       STR_FMT(str_take(space, 253)));
+		       STR_FMT(str_take(namespace, 253)));
 	if (!ok || !certificate_pem_next(&rest, &certificate))
 		cluster_problem(c->report, secret, "tls.crt: there is no certificate");
 	else if (!is_trusted(c, authorities, certificate))
 		cluster_problem(c->report, x,
-				"%s: caBundle has not signed the certificate in "
+				"%s: caBundle does not verify the certificate in "
 				"Secret/%.*s/" CLUSTER_SECRET,
-				name, STR_FMT(space));
+				name, STR_FMT(namespace));
 	else if (!certificate_pem_names(certificate, host))
 		cluster_problem(c->report, secret, "tls.crt: the certificate is not for %s", host);
 	else
@@ -203,20 +203,20 @@ static void
 check_service(const struct cluster_check *c, const struct cluster_object *x, const char *name,
 	      const struct json_node *service)
 {
-	struct str space = cluster_text(service, "namespace");
+	struct str namespace = cluster_text(service, "namespace");
 	struct str wanted = cluster_text(service, "name");
 	const struct cluster_object *slice = NULL;
 	bool is_ready = false;
 	bool is_seen = false;
 
 	if (cluster_objects_next(c->objects, "Service", NULL) != NULL &&
-	    cluster_objects_find(c->objects, "Service", space, wanted) == NULL)
+	    cluster_objects_find(c->objects, "Service", namespace, wanted) == NULL)
 		cluster_problem(c->report, x, "%s: there is no Service %.*s in %.*s", name,
-				STR_FMT(wanted), STR_FMT(space));
+				STR_FMT(wanted), STR_FMT(namespace));
 	while ((slice = cluster_objects_next(c->objects, "EndpointSlice", slice)) != NULL) {
 		const struct json_node *ends = json_find(slice->node, "endpoints");
 		is_seen = true;
-		if (!str_equal(slice->space, space) ||
+		if (!str_equal(slice->namespace, namespace) ||
 		    !str_equal(cluster_member(json_find(slice->node, "metadata.labels"),
 					      "kubernetes.io/service-name"),
 			       wanted))

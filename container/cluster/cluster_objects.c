@@ -56,7 +56,7 @@ add_object(struct cluster_objects *o, const struct json_node *node, struct str k
 	struct str own = cluster_text(node, "kind");
 	const struct cluster_object x = {
 		.kind = own.len > 0 ? own : kind,
-		.space = cluster_text(node, "metadata.namespace"),
+		.namespace = cluster_text(node, "metadata.namespace"),
 		.name = cluster_text(node, "metadata.name"),
 		.node = node,
 	};
@@ -129,25 +129,26 @@ cluster_objects_next(const struct cluster_objects *o, const char *kind,
 }
 
 const struct cluster_object *
-cluster_objects_find(const struct cluster_objects *o, const char *kind, struct str space,
+cluster_objects_find(const struct cluster_objects *o, const char *kind, struct str namespace,
 		     struct str name)
 {
 	const struct cluster_object *x = NULL;
 
 	while ((x = cluster_objects_next(o, kind, x)) != NULL)
-		if (str_equal(x->name, name) && str_equal(x->space, space))
+		if (str_equal(x->name, name) && str_equal(x->namespace, namespace))
 			return x;
 	return NULL;
 }
 
 bool
-cluster_objects_is_unread(const struct cluster_objects *o, const char *kind, struct str space,
+cluster_objects_is_unread(const struct cluster_objects *o, const char *kind, struct str namespace,
 			  struct str name)
 {
 	for (size_t i = 0; i < o->unread_count; i++) {
 		const struct cluster_object *x = &o->unread[i];
 		if (str_equal(x->kind, str_from(kind)) &&
-		    (x->name.len == 0 || (str_equal(x->name, name) && str_equal(x->space, space))))
+		    (x->name.len == 0 ||
+		     (str_equal(x->name, name) && str_equal(x->namespace, namespace))))
 			return true;
 	}
 	return false;

@@ -13,7 +13,7 @@
 /* Its fields are views into the objects' text. */
 struct cluster_object {
 	struct str kind;
-	struct str space; /* empty for objects without a namespace */
+	struct str namespace; /* empty for objects without a namespace */
 	struct str name;
 	const struct json_node *node;
 };
@@ -41,11 +41,11 @@ void cluster_objects_fini(struct cluster_objects *o);
 const struct cluster_object *cluster_objects_next(const struct cluster_objects *o, const char *kind,
 						  const struct cluster_object *after);
 const struct cluster_object *cluster_objects_find(const struct cluster_objects *o, const char *kind,
-						  struct str space, struct str name);
+						  struct str namespace, struct str name);
 
 /* Whether the object, or without a name the kind, could not be read, so that it may exist. */
-bool cluster_objects_is_unread(const struct cluster_objects *o, const char *kind, struct str space,
-			       struct str name);
+bool cluster_objects_is_unread(const struct cluster_objects *o, const char *kind,
+			       struct str namespace, struct str name);
 
 /* Returns the text at a path; empty: there is none. For labels and annotations, whose names contain
  * dots, see cluster_member. */

@@ -111,23 +111,23 @@ struct secret_reader {
 };
 
 static void
-read_secret(const struct cluster_object *user, struct str space, struct str name, void *arg)
+read_secret(const struct cluster_object *user, struct str namespace, struct str name, void *arg)
 {
 	struct secret_reader *s = arg;
-	const struct cluster_object secret = cluster_named("Secret", space, name);
+	const struct cluster_object secret = cluster_named("Secret", namespace, name);
 	char path[URL_BYTES];
 
 	(void)user;
-	if (s->failed || cluster_objects_find(s->objects, "Secret", space, name) != NULL ||
-	    cluster_objects_is_unread(s->objects, "Secret", space, name))
+	if (s->failed || cluster_objects_find(s->objects, "Secret", namespace, name) != NULL ||
+	    cluster_objects_is_unread(s->objects, "Secret", namespace, name))
 		return;
 	(void)snprintf(path, sizeof(path), "/api/v1/namespaces/%.*s/secrets/%.*s",
-		       STR_FMT(str_take(space, 253)), STR_FMT(str_take(name, 253)));
+		       STR_FMT(str_take(namespace, 253)), STR_FMT(str_take(name, 253)));
 	s->failed = !read_path(s->reader, path, &secret, s->objects, s->report);
 }
 
 bool
-cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_objects *o,
+cluster_read_all(struct cluster_reader *r, struct str namespace, struct cluster_objects *o,
 		 struct cluster_report *report, struct err *e)
 {
 	static const char *const paths[][2] = {
@@ -155,12 +155,12 @@ cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_obje
 		size_t at = str_find(path, STR("%.*s"));
 		char filled[URL_BYTES];
 		(void)snprintf(filled, sizeof(filled), "%.*s%.*s%.*s", STR_FMT(str_take(path, at)),
-			       STR_FMT(at == SIZE_MAX ? STR_NONE : str_take(space, 253)),
+			       STR_FMT(at == SIZE_MAX ? STR_NONE : str_take(namespace, 253)),
 			       STR_FMT(at == SIZE_MAX ? STR_NONE : str_skip(path, at + 4)));
 		ok = read_path(r, filled, &kind, o, report);
 	}
 	if (ok)
-		cluster_each_secret(o, space, read_secret, &secrets);
+		cluster_each_secret(o, namespace, read_secret, &secrets);
 	if (ok && !secrets.failed)
 		return true;
 	*e = r->e;
@@ -168,7 +168,7 @@ cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_obje
 }
 
 void
-cluster_check_reach(struct cluster_reader *r, struct cluster_report *report)
+cluster_check_webhook_is_called(struct cluster_reader *r, struct cluster_report *report)
 {
 	static const char pod[] =
 		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"workspace-proxy-"
@@ -214,7 +214,7 @@ check_site(struct cluster_reader *r, struct cluster_report *report, const char *
 
 /* Checks the relay, and a workspace by a name that does not exist. */
 void
-cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c)
+cluster_check_hosts(struct cluster_reader *r, const struct cluster_check *c)
 {
 	struct str zone = cluster_webhook_setting(c, "INJECT_ZONE");
 	struct str relay = cluster_webhook_setting(c, "RELAY_URL");

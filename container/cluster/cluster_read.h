@@ -24,14 +24,14 @@ void cluster_reader_free(struct cluster_reader *r);
 
 /* Adds all objects. Reports kinds that may not be read as unchecked. False: the API server can't be
  * reached. */
-bool cluster_read_all(struct cluster_reader *r, struct str space, struct cluster_objects *o,
+bool cluster_read_all(struct cluster_reader *r, struct str namespace, struct cluster_objects *o,
 		      struct cluster_report *report, struct err *e) MUST_CHECK;
 
 /* Checks that the API server calls the webhook, with a dry-run creation of a pod that the webhook
  * refuses. */
-void cluster_check_reach(struct cluster_reader *r, struct cluster_report *report);
+void cluster_check_webhook_is_called(struct cluster_reader *r, struct cluster_report *report);
 
 /* Checks that the relay and a workspace have addresses, and certificates that browsers accept. */
-void cluster_check_sites(struct cluster_reader *r, const struct cluster_check *c);
+void cluster_check_hosts(struct cluster_reader *r, const struct cluster_check *c);
 
 #endif

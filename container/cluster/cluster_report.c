@@ -19,10 +19,11 @@ print(struct cluster_report *r, const char *mark, const struct cluster_object *x
 	if (x == NULL)
 		(void)snprintf(line, sizeof(line), "%s%s", mark, text);
 	else
-		(void)snprintf(line, sizeof(line), "%s%.*s/%.*s%s%.*s: %s", mark, STR_FMT(x->kind),
-			       STR_FMT(str_take(x->space.len > 0 ? x->space : x->name, 253)),
-			       x->space.len > 0 ? "/" : "",
-			       STR_FMT(x->space.len > 0 ? str_take(x->name, 253) : STR_NONE), text);
+		(void)snprintf(
+			line, sizeof(line), "%s%.*s/%.*s%s%.*s: %s", mark, STR_FMT(x->kind),
+			STR_FMT(str_take(x->namespace.len > 0 ? x->namespace : x->name, 253)),
+			x->namespace.len > 0 ? "/" : "",
+			STR_FMT(x->namespace.len > 0 ? str_take(x->name, 253) : STR_NONE), text);
 	for (char *c = line; *c != '\0'; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';

@@ -10,8 +10,8 @@
 
 #include "container/cluster/cluster_objects.h"
 
-#define CLUSTER_SPACE  "workspace-proxy" /* of webhook and relay, in the manifests */
-#define CLUSTER_SECRET "workspace-proxy-webhook-tls"
+#define CLUSTER_NAMESPACE "workspace-proxy" /* of webhook and relay, in the manifests */
+#define CLUSTER_SECRET	  "workspace-proxy-webhook-tls"
 
 struct cluster_report {
 	FILE *out;
@@ -23,7 +23,7 @@ struct cluster_report {
 struct cluster_check {
 	const struct cluster_objects *objects;
 	struct cluster_report *report;
-	struct str space; /* of webhook and relay */
+	struct str namespace; /* of webhook and relay */
 	int64_t now_s;
 };
 
@@ -36,9 +36,10 @@ void cluster_unchecked(struct cluster_report *r, const char *format, ...) PRINTF
 
 /* The subject of a problem that is no object: a host, a kind. */
 static inline struct cluster_object
-cluster_named(const char *kind, struct str space, struct str name)
+cluster_named(const char *kind, struct str namespace, struct str name)
 {
-	return (struct cluster_object){.kind = str_from(kind), .space = space, .name = name};
+	return (struct cluster_object){
+		.kind = str_from(kind), .namespace = namespace, .name = name};
 }
 
 #endif

@@ -32,7 +32,7 @@ static const char usage[] =
 	"  --account DIR     with the token and ca.crt in this directory. In a pod, that of its\n"
 	"                    service account\n"
 	"  -f FILE           read what `kubectl get ... -o json` printed; - is standard input\n"
-	"  --namespace NAME  that of webhook and relay (" CLUSTER_SPACE ")\n"
+	"  --namespace NAME  that of webhook and relay (" CLUSTER_NAMESPACE ")\n"
 	"  --offline         don't connect to the relay or to workspaces\n"
 	"  --old-sidecars    print nothing but pods whose sidecar is not the current one\n"
 	"\n"
@@ -43,7 +43,7 @@ struct cluster_run_options {
 	char pod_url[sizeof("https://[]:65535") + HOST_BYTES]; /* url, in a pod */
 	const char *files[FILES_MAX];
 	size_t file_count;
-	const char *space;
+	const char *namespace;
 	bool is_offline;
 	bool is_list;
 };
@@ -72,7 +72,7 @@ choose_server(struct cluster_run_options *o)
 static bool
 parse_options(struct cluster_run_options *o, int argc, char **argv)
 {
-	*o = (struct cluster_run_options){.space = CLUSTER_SPACE};
+	*o = (struct cluster_run_options){.namespace = CLUSTER_NAMESPACE};
 	for (int i = 1; i < argc; i++) {
 		bool has_value = i + 1 < argc;
 		if (strcmp(argv[i], "--api") == 0 && has_value)
@@ -82,7 +82,7 @@ parse_options(struct cluster_run_options *o, int argc, char **argv)
 		else if (strcmp(argv[i], "-f") == 0 && has_value && o->file_count < FILES_MAX)
 			o->files[o->file_count++] = argv[++i];
 		else if (strcmp(argv[i], "--namespace") == 0 && has_value)
-			o->space = argv[++i];
+			o->namespace = argv[++i];
 		else if (strcmp(argv[i], "--offline") == 0)
 			o->is_offline = true;
 		else if (strcmp(argv[i], "--old-sidecars") == 0)
@@ -124,9 +124,9 @@ check_all(const struct cluster_run_options *options, struct cluster_reader *r,
 	cluster_check_installation(c);
 	cluster_check_workspaces(c);
 	if (options->server.url != NULL)
-		cluster_check_reach(r, c->report);
+		cluster_check_webhook_is_called(r, c->report);
 	if (!options->is_offline)
-		cluster_check_sites(r, c);
+		cluster_check_hosts(r, c);
 	(void)printf("%zu problem%s, %zu note%s, %zu not checked\n", c->report->problems,
 		     c->report->problems == 1 ? "" : "s", c->report->notes,
 		     c->report->notes == 1 ? "" : "s", c->report->unchecked);
@@ -137,10 +137,10 @@ run(const struct cluster_run_options *options, struct cluster_reader *r, struct 
 {
 	struct cluster_report report = {.out = stdout};
 	struct err e = ERR_INIT;
-	struct str space = str_from(options->space);
+	struct str namespace = str_from(options->namespace);
 	const struct cluster_check c = {
-		.objects = o, .report = &report, .space = space, .now_s = clock_wall_s()};
-	bool ok = options->server.url != NULL ? cluster_read_all(r, space, o, &report, &e)
+		.objects = o, .report = &report, .namespace = namespace, .now_s = clock_wall_s()};
+	bool ok = options->server.url != NULL ? cluster_read_all(r, namespace, o, &report, &e)
 					      : read_files(options, o, &e);
 
 	if (!ok) {

@@ -71,24 +71,24 @@ isolates(const struct cluster_object *policy)
 }
 
 static bool
-is_isolated(const struct cluster_check *c, struct str space)
+is_isolated(const struct cluster_check *c, struct str namespace)
 {
 	const struct cluster_object *x = NULL;
 
 	while ((x = cluster_objects_next(c->objects, "NetworkPolicy", x)) != NULL)
-		if (str_equal(x->space, space) && isolates(x))
+		if (str_equal(x->namespace, namespace) && isolates(x))
 			return true;
 	return false;
 }
 
 /* Whether the pod is the first of its namespace, so that each namespace is checked once. */
 static bool
-is_first_of_space(const struct cluster_check *c, const struct cluster_object *pod)
+is_first_of_namespace(const struct cluster_check *c, const struct cluster_object *pod)
 {
 	const struct cluster_object *x = NULL;
 
 	while ((x = cluster_objects_next(c->objects, "Pod", x)) != pod)
-		if (str_equal(x->space, pod->space) && is_workspace(x))
+		if (str_equal(x->namespace, pod->namespace) && is_workspace(x))
 			return false;
 	return true;
 }
@@ -96,18 +96,18 @@ is_first_of_space(const struct cluster_check *c, const struct cluster_object *po
 static void
 check_policy(const struct cluster_check *c, const struct cluster_object *pod)
 {
-	const struct cluster_object space = cluster_named("Namespace", STR_NONE, pod->space);
+	const struct cluster_object namespace =
+		cluster_named("Namespace", STR_NONE, pod->namespace);
 
-	if (!is_first_of_space(c, pod) || is_isolated(c, pod->space))
+	if (!is_first_of_namespace(c, pod) || is_isolated(c, pod->namespace))
 		return;
 	if (cluster_objects_is_unread(c->objects, "NetworkPolicy", STR_NONE, STR_NONE))
 		cluster_unchecked(c->report, "NetworkPolicies of the namespace %.*s",
-				  STR_FMT(str_take(pod->space, 253)));
+				  STR_FMT(str_take(pod->namespace, 253)));
 	else
-		cluster_problem(
-			c->report, &space,
-			"no NetworkPolicy admits only the sidecar's port to workspaces: other "
-			"pods reach what else listens there");
+		cluster_problem(c->report, &namespace,
+				"no NetworkPolicy restricts access to workspaces to the sidecar's "
+				"port: other pods can reach other listeners there");
 }
 
 /* Pods */
@@ -183,8 +183,8 @@ check_replica_sets(const struct cluster_check *c)
 /* Secrets */
 
 void
-cluster_each_secret(const struct cluster_objects *o, struct str space,
-		    void (*found)(const struct cluster_object *user, struct str space,
+cluster_each_secret(const struct cluster_objects *o, struct str namespace,
+		    void (*found)(const struct cluster_object *user, struct str namespace,
 				  struct str name, void *arg),
 		    void *arg)
 {
@@ -192,11 +192,11 @@ cluster_each_secret(const struct cluster_objects *o, struct str space,
 					       {"Deployment", "spec.template.spec.volumes"}};
 	const struct cluster_object *x = NULL;
 
-	found(NULL, space, STR(CLUSTER_SECRET), arg);
+	found(NULL, namespace, STR(CLUSTER_SECRET), arg);
 	for (size_t k = 0; k < 2; k++)
 		while ((x = cluster_objects_next(o, kinds[k][0], x)) != NULL) {
 			const struct json_node *list = json_find(x->node, kinds[k][1]);
-			if (k == 0 ? sidecar_of(x) == NULL : !str_equal(x->space, space))
+			if (k == 0 ? sidecar_of(x) == NULL : !str_equal(x->namespace, namespace))
 				continue;
 			for (size_t i = 0; i < json_array_len(list); i++) {
 				const struct json_node *volume = json_array_at(list, i);
@@ -204,18 +204,18 @@ cluster_each_secret(const struct cluster_objects *o, struct str space,
 				if (name.len > 0 &&
 				    str_starts_with(cluster_text(volume, "name"),
 						    k == 0 ? STR(INJECT_NAME) : STR("")))
-					found(x, x->space, name, arg);
+					found(x, x->namespace, name, arg);
 			}
 		}
 }
 
 static void
-check_secret(const struct cluster_object *user, struct str space, struct str name, void *arg)
+check_secret(const struct cluster_object *user, struct str namespace, struct str name, void *arg)
 {
 	const struct cluster_check *c = arg;
 
-	if (user == NULL || cluster_objects_find(c->objects, "Secret", space, name) != NULL ||
-	    cluster_objects_is_unread(c->objects, "Secret", space, name))
+	if (user == NULL || cluster_objects_find(c->objects, "Secret", namespace, name) != NULL ||
+	    cluster_objects_is_unread(c->objects, "Secret", namespace, name))
 		return;
 	cluster_problem(c->report, user, "there is no Secret %.*s", STR_FMT(str_take(name, 253)));
 }
@@ -234,9 +234,9 @@ cluster_check_workspaces(const struct cluster_check *c)
 		if (is_workspace(pod))
 			check_pod(c, pod);
 	if (cluster_objects_is_unread(c->objects, "Secret", STR_NONE, STR_NONE))
-		cluster_unchecked(c->report, "whether secrets are there");
+		cluster_unchecked(c->report, "whether secrets exist");
 	else
-		cluster_each_secret(c->objects, c->space, check_secret, &copy);
+		cluster_each_secret(c->objects, c->namespace, check_secret, &copy);
 }
 
 void
@@ -252,7 +252,7 @@ cluster_list_old(const struct cluster_check *c)
 	while (wanted.len > 0 && (pod = cluster_objects_next(c->objects, "Pod", pod)) != NULL) {
 		struct str image = cluster_text(sidecar_of(pod), "image");
 		if (image.len > 0 && !is_current(image, wanted))
-			(void)fprintf(c->report->out, "%.*s/%.*s\t%.*s\n", STR_FMT(pod->space),
+			(void)fprintf(c->report->out, "%.*s/%.*s\t%.*s\n", STR_FMT(pod->namespace),
 				      STR_FMT(pod->name), STR_FMT(image));
 	}
 }

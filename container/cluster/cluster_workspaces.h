@@ -14,9 +14,9 @@ void cluster_check_workspaces(const struct cluster_check *c);
 void cluster_list_old(const struct cluster_check *c);
 
 /* Calls found for each secret that is checked: those of pods with a sidecar, and of Deployments in
- * the namespace `space`. */
-void cluster_each_secret(const struct cluster_objects *o, struct str space,
-			 void (*found)(const struct cluster_object *user, struct str space,
+ * the given namespace. */
+void cluster_each_secret(const struct cluster_objects *o, struct str namespace,
+			 void (*found)(const struct cluster_object *user, struct str namespace,
 				       struct str name, void *arg),
 			 void *arg);
 

@@ -34,8 +34,8 @@ report_difference(struct inject *c, const char *what, const struct node *there, 
 }
 
 bool
-inject_is_as_wanted(struct inject *c, const char *what, const struct node *wanted,
-		    const struct node *there)
+inject_check_existing(struct inject *c, const char *what, const struct node *wanted,
+		      const struct node *there)
 {
 	struct buf path;
 
@@ -61,7 +61,7 @@ inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool
 	if (there == NULL)
 		node_append(mounts, wanted);
 	else
-		(void)inject_is_as_wanted(c, "mount", wanted, there);
+		(void)inject_check_existing(c, "mount", wanted, there);
 }
 
 bool

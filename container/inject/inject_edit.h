@@ -7,14 +7,14 @@
 
 #include "container/inject/inject_private.h"
 
-/* Return the map or the list at the key, which is made where there is none. */
+/* Return the map or the list at the key; create it if missing. */
 struct node *inject_map_at(struct doc *d, struct node *map, const char *key);
 struct node *inject_list_at(struct doc *d, struct node *map, const char *key);
 
-/* Whether an entry that is there equals the wanted one. A difference is a problem; what: the kind
- * of the entry, such as "volume". */
-bool inject_is_as_wanted(struct inject *c, const char *what, const struct node *wanted,
-			 const struct node *there);
+/* Checks that an existing entry equals the wanted one; reports a difference as a problem. what: the
+ * kind of the entry, such as "volume". */
+bool inject_check_existing(struct inject *c, const char *what, const struct node *wanted,
+			   const struct node *there);
 
 /* Adds a mount to the IDE's container. A different mount of that volume is a problem. */
 void inject_ensure_mount(struct inject *c, const char *volume, const char *path, bool read_only);

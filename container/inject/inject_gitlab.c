@@ -52,7 +52,7 @@ take_host(struct inject *c, const struct node *template)
 	host = host_of(c, template);
 	if (host.len == 0)
 		return;
-	c->params.external_url = inject_made(
+	c->params.external_url = inject_allocated(
 		c, arena_printf(&c->doc->arena, "https://" PORT_TEXT "-%.*s", STR_FMT(host)));
 }
 

@@ -257,13 +257,12 @@ report_unknown(struct inject *c, struct str name)
 		nearest = params[i].name;
 	}
 	if (nearest == NULL)
-		inject_problem(c, "annotation " INJECT_PREFIX "%.*s: there is no such annotation",
+		inject_problem(c, "annotation " INJECT_PREFIX "%.*s: unknown annotation",
 			       STR_FMT(str_take(name, 100)));
 	else
 		inject_problem(c,
 			       "annotation " INJECT_PREFIX
-			       "%.*s: there is no such annotation; did you "
-			       "mean " INJECT_PREFIX "%s?",
+			       "%.*s: unknown annotation; did you mean " INJECT_PREFIX "%s?",
 			       STR_FMT(str_take(name, 100)), nearest);
 }
 
@@ -348,8 +347,8 @@ complete_name(struct inject *c)
 				  "INJECT_ZONE is not set");
 		return;
 	}
-	p->external_url = inject_made(c, arena_printf(&c->doc->arena, "https://%.*s.%s",
-						      STR_FMT(p->name), c->settings->zone));
+	p->external_url = inject_allocated(c, arena_printf(&c->doc->arena, "https://%.*s.%s",
+							   STR_FMT(p->name), c->settings->zone));
 	c->report->host = str_skip(p->external_url, strlen("https://"));
 }
 
@@ -456,7 +455,7 @@ apply_default(struct inject *c, struct node *annotations, const struct node *val
 
 	c->doc->failed = c->doc->failed || key == NULL;
 	if (p == NULL || !p->is_default)
-		inject_problem(c, "settings of the namespace: %.*s: there is no such setting",
+		inject_problem(c, "settings of the namespace: %.*s: unknown setting",
 			       STR_FMT(str_take(value->key, 100)));
 	else if (!p->check(node_text(value)))
 		inject_problem(c, "settings of the namespace: %s: \"%.*s\": expected %s", p->name,

@@ -74,7 +74,7 @@ find_upstream_port(struct inject *c)
 		return;
 	}
 	c->params.upstream_port =
-		inject_made(c, arena_printf(&c->doc->arena, "%d", (int)port->integer));
+		inject_allocated(c, arena_printf(&c->doc->arena, "%d", (int)port->integer));
 }
 
 static void
@@ -87,7 +87,7 @@ ensure_volumes(struct inject *c, const struct node *ours)
 		if (there == NULL)
 			node_append(list, node_copy(c->doc, v));
 		else
-			(void)inject_is_as_wanted(c, "volume", v, there);
+			(void)inject_check_existing(c, "volume", v, there);
 	}
 }
 
@@ -129,7 +129,7 @@ ensure_container(struct inject *c, struct node *wanted)
 		inject_list_at(c->doc, c->spec, is_native ? "initContainers" : "containers");
 	const struct node *there = node_named(list, STR(INJECT_NAME));
 	if (there != NULL)
-		(void)inject_is_as_wanted(c, "container", wanted, there);
+		(void)inject_check_existing(c, "container", wanted, there);
 	else if (is_native)
 		node_prepend(list, wanted);
 	else
@@ -150,7 +150,7 @@ ensure_git(struct inject *c)
 	if (there == NULL)
 		node_prepend(list, wanted);
 	else
-		(void)inject_is_as_wanted(c, "container", wanted, there);
+		(void)inject_check_existing(c, "container", wanted, there);
 	/* Read-only: the IDE must not replace the socket or the helper. */
 	inject_ensure_mount(c, INJECT_VOLUME_GIT, INJECT_GIT_PATH, true);
 }
@@ -199,9 +199,10 @@ ensure_port_address(struct inject *c)
 	if (str_starts_with(host, ide_prefix))
 		host = str_skip(host, ide_prefix.len);
 	host = str_take(host, str_find_byte(host, '/'));
-	inject_set_variable(c, STR("VSCODE_PROXY_URI"),
-			    inject_made(c, arena_printf(&c->doc->arena, "https://{{port}}-%.*s/",
-							STR_FMT(host))));
+	inject_set_variable(
+		c, STR("VSCODE_PROXY_URI"),
+		inject_allocated(
+			c, arena_printf(&c->doc->arena, "https://{{port}}-%.*s/", STR_FMT(host))));
 }
 
 static size_t

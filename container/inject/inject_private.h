@@ -51,9 +51,10 @@ inject_has_no_problem(const struct inject *c)
 	return c->report->problems.count == 0 && !c->doc->failed;
 }
 
-/* A text made in the document's arena; NULL: there was no memory, and the document fails. */
+/* Checks a text that was allocated in the document's arena: NULL (out of memory) sets doc->failed.
+ */
 static inline struct str
-inject_made(struct inject *c, const char *text)
+inject_allocated(struct inject *c, const char *text)
 {
 	c->doc->failed = c->doc->failed || text == NULL;
 	return str_from(text);

@@ -10,8 +10,8 @@
 /* Whether the sidecar has a user id that no other container has. */
 bool inject_has_own_user(const struct inject *c);
 
-/* Returns the user id of the IDE; negative: only its image knows it. And that of the sidecar, as
- * far as the pod says. */
+/* Return the user id of the IDE, or a negative number if only its image defines it; and the user id
+ * of the sidecar, if the pod sets it. */
 int64_t inject_ide_user(const struct inject *c);
 int64_t inject_sidecar_user(const struct inject *c);
 

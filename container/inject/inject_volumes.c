@@ -9,7 +9,7 @@
 static struct str
 fill_pattern(struct inject *c, const char *pattern)
 {
-	return inject_made(c, name_pattern_fill(pattern, c->params.name, &c->doc->arena));
+	return inject_allocated(c, name_pattern_fill(pattern, c->params.name, &c->doc->arena));
 }
 
 /* Files of secrets belong to root. With an fsGroup only that group can read them; without one they

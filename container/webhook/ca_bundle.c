@@ -23,12 +23,12 @@ is_of_service(const struct json_node *webhook, struct str service)
 {
 	size_t dot = str_find_byte(service, '.');
 	struct str name;
-	struct str space;
+	struct str namespace;
 
 	return json_get_str(webhook, "clientConfig.service.name", &name, NULL) &&
-	       json_get_str(webhook, "clientConfig.service.namespace", &space, NULL) &&
+	       json_get_str(webhook, "clientConfig.service.namespace", &namespace, NULL) &&
 	       str_equal(name, str_take(service, dot)) &&
-	       str_equal(space, str_skip(service, dot + 1));
+	       str_equal(namespace, str_skip(service, dot + 1));
 }
 
 static void

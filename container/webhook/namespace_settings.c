@@ -140,8 +140,7 @@ copy_data(struct known_space *x, const struct json_node *object, struct err *e)
 		struct str value;
 		char key[128];
 		if (m.key.len >= sizeof(key))
-			return err_set(e, ERR_CONFIG, "%.60s…: there is no such setting",
-				       m.key.data);
+			return err_set(e, ERR_CONFIG, "%.60s…: unknown setting", m.key.data);
 		(void)snprintf(key, sizeof(key), "%.*s", STR_FMT(m.key));
 		if (!json_get_str(m.value, "", &value, e))
 			return false;
@@ -279,7 +278,7 @@ namespace_settings_get(const struct namespace_settings *n, struct str name, stru
 	if (x == NULL)
 		return err_set(e, ERR_LIMIT, "too many namespaces are asked for at once");
 	if (x->state == ENTRY_ASKED)
-		return err_set(e, ERR_TIMEOUT, "the API server takes too long");
+		return err_set(e, ERR_TIMEOUT, "the API server did not respond in time");
 	if (x->state != ENTRY_KNOWN) {
 		*e = x->error;
 		return x->error.code == ERR_NONE ? err_set(e, ERR_MEMORY, "out of memory") : false;

@@ -117,7 +117,7 @@ take_answer(struct own_certificate *o, const struct cluster_answer *answer, cons
 	}
 	if (o->steps++ < STEPS_MAX * CONFIGURATIONS)
 		return true;
-	err_set(&e, ERR_PROTOCOL, "the API server's answers don't have what was written");
+	err_set(&e, ERR_PROTOCOL, "the API server does not return what was written");
 	fail(o, what, &e);
 	return false;
 }
@@ -168,7 +168,7 @@ write_configuration(struct own_certificate *o, struct str patch)
 		end_round(o, OWN_CERTIFICATE_CONFLICT, 0);
 		return;
 	}
-	log_info(NULL, "caBundle differs", log_cstr("configuration", kinds[o->configuration]));
+	log_info(NULL, "updating caBundle", log_cstr("configuration", kinds[o->configuration]));
 	ask(o, &request, on_configuration);
 }
 
@@ -343,12 +343,12 @@ static bool
 set_paths(struct own_certificate *o)
 {
 	const struct container_settings *s = o->options.settings;
-	struct str space = str_from(s->webhook_service);
+	struct str namespace = str_from(s->webhook_service);
 	bool ok;
 
-	space = str_skip(space, str_find_byte(space, '.') + 1);
+	namespace = str_skip(namespace, str_find_byte(namespace, '.') + 1);
 	ok = snprintf(o->secret_path, PATH_BYTES, "/api/v1/namespaces/%.*s/secrets/%s",
-		      STR_FMT(space), s->webhook_secret) < PATH_BYTES;
+		      STR_FMT(namespace), s->webhook_secret) < PATH_BYTES;
 	for (size_t i = 0; i < CONFIGURATIONS; i++)
 		ok = ok && snprintf(o->configuration_paths[i], PATH_BYTES,
 				    "/apis/admissionregistration.k8s.io/v1/%s/%s", kinds[i],

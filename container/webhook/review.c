@@ -18,7 +18,7 @@
 
 struct review {
 	const struct container_settings *settings;
-	const struct review_space *space; /* or NULL */
+	const struct review_space *namespace; /* or NULL */
 	struct doc doc;
 	struct buf *out;
 	const struct node *request;
@@ -139,14 +139,14 @@ join_namespace(struct review *r, struct err *e)
 	inject_label(&r->doc, r->object);
 	if (!is_pod(r->object) || !inject_is_labelled(r->object))
 		return true;
-	if (r->space->e->code != ERR_NONE) {
+	if (r->namespace->e->code != ERR_NONE) {
 		deny(r, "the settings of the namespace can't be read");
-		deny(r, r->space->e->text);
+		deny(r, r->namespace->e->text);
 		return true;
 	}
-	if (r->space->data.len > 0)
-		data = node_read_json(&r->doc, r->space->data, REVIEW_MAX_BYTES, e);
-	if (r->space->data.len > 0 && data == NULL)
+	if (r->namespace->data.len > 0)
+		data = node_read_json(&r->doc, r->namespace->data, REVIEW_MAX_BYTES, e);
+	if (r->namespace->data.len > 0 && data == NULL)
 		return false;
 	inject_apply_defaults(&r->doc, r->object, data, &r->report);
 	deny_problems(r);
@@ -169,7 +169,7 @@ copy_name(char to[WORKSPACE_SECRET_TEXT_BYTES], struct str name)
 static void
 order_secret(struct review *r)
 {
-	struct workspace_secret_order *order = &r->secret->order;
+	struct workspace_secret_request *order = &r->secret->order;
 	struct str namespace = node_text_at(r->request, "namespace");
 	struct str uid = node_text_at(r->request, "uid");
 
@@ -194,7 +194,7 @@ mutate_object(struct review *r, struct err *e)
 	if (is_pod(r->object) && !is_operation(r, "CREATE"))
 		return true;
 	const struct node *before = node_copy(&r->doc, r->object);
-	if (r->space != NULL && !join_namespace(r, e))
+	if (r->namespace != NULL && !join_namespace(r, e))
 		return false;
 	if (r->message.len > 0)
 		return true;
@@ -202,7 +202,7 @@ mutate_object(struct review *r, struct err *e)
 	if (r->doc.failed)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);
-	if (r->space != NULL && r->message.len > 0 && is_pod(r->object))
+	if (r->namespace != NULL && r->message.len > 0 && is_pod(r->object))
 		deny(r, "the namespace has injection enabled: label pods that are not workspaces "
 			"with " INJECT_LABEL "=false");
 	if (is_ours && is_pod(r->object) && r->report.problems.count == 0)
@@ -225,7 +225,7 @@ validate_whole(struct review *r, struct err *e)
 	if (r->doc.failed)
 		return err_set(e, ERR_LIMIT, "AdmissionReview: too large");
 	deny_problems(r);
-	if (r->space != NULL && !is_ours &&
+	if (r->namespace != NULL && !is_ours &&
 	    node_get(node_find(r->object, "metadata.labels"), INJECT_LABEL) == NULL)
 		deny(r, "the namespace has injection enabled, but the pod has no "
 			"label " INJECT_LABEL "; the mutating webhook adds it");
@@ -348,7 +348,7 @@ write_response(const struct review *r, struct err *e)
 bool
 review_refuse(const struct review_secret *secret, const struct err *why, struct buf *out)
 {
-	const struct workspace_secret_order *order = &secret->order;
+	const struct workspace_secret_request *order = &secret->order;
 	struct json_writer w;
 	struct buf message;
 
@@ -390,7 +390,7 @@ review_answer(const struct review_question *question, struct buf *out, struct re
 	      struct err *e)
 {
 	struct review r = {.settings = question->settings,
-			   .space = question->space,
+			   .namespace = question->namespace,
 			   .out = out,
 			   .secret = secret};
 	enum review_outcome outcome = REVIEW_ALLOWED;

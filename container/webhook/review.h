@@ -29,7 +29,7 @@ enum review_outcome {
 /* A secret that must exist before the request is answered. */
 struct review_secret {
 	bool is_needed;
-	struct workspace_secret_order order;
+	struct workspace_secret_request order;
 	char uid[REVIEW_UID_MAX_BYTES + 1]; /* of the request */
 };
 
@@ -43,7 +43,7 @@ struct review_question {
 	const struct container_settings *settings;
 	enum review_kind kind;
 	struct str body;
-	const struct review_space *space; /* NULL: only what is labelled gets the sidecar */
+	const struct review_space *namespace; /* NULL: only what is labelled gets the sidecar */
 };
 
 /* secret: whether the pod needs a secret that the webhook creates (INJECT_SECRETS). */

@@ -18,7 +18,7 @@ struct pending {
 	struct reviews *reviews;
 	struct service_wait *wait;
 	enum review_kind kind;
-	bool is_of_space; /* a namespace with injection */
+	bool is_for_namespace; /* a namespace with injection */
 	struct buf namespace;
 	struct namespace_wait *asked;  /* for its settings; or NULL */
 	struct loop_timer patience;    /* limits the wait */
@@ -43,7 +43,7 @@ new_pending(const struct review_route *route, struct service_wait *wait)
 		.reviews = route->reviews,
 		.wait = wait,
 		.kind = route->kind,
-		.is_of_space = route->is_of_space,
+		.is_for_namespace = route->is_for_namespace,
 		.begin_us = clock_monotonic_us(),
 	};
 	p->deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
@@ -149,13 +149,13 @@ make_secret(struct pending *p)
 /* Reviews */
 
 static void
-get_settings(struct pending *p, struct review_space *space, struct err *e)
+get_settings(struct pending *p, struct review_space *namespace, struct err *e)
 {
 	const struct reviews *r = p->reviews;
 
-	space->e = e;
+	namespace->e = e;
 	if (p->kind == REVIEW_MUTATE && r->spaces != NULL && p->namespace.len > 0 &&
-	    !namespace_settings_get(r->spaces, buf_view(&p->namespace), &space->data, e))
+	    !namespace_settings_get(r->spaces, buf_view(&p->namespace), &namespace->data, e))
 		(void)err_wrap(e, "ConfigMap %s", r->settings->namespace_config_map);
 }
 
@@ -164,16 +164,16 @@ static struct pending *
 review(struct pending *p)
 {
 	struct reviews *r = p->reviews;
-	struct review_space space = {.data = STR_NONE};
+	struct review_space namespace = {.data = STR_NONE};
 	struct err no_settings = ERR_INIT;
 	struct err e = ERR_INIT;
 
-	get_settings(p, &space, &no_settings);
+	get_settings(p, &namespace, &no_settings);
 	const struct review_question question = {
 		.settings = r->settings,
 		.kind = p->kind,
 		.body = service_wait_body(p->wait),
-		.space = p->is_of_space ? &space : NULL,
+		.namespace = p->is_for_namespace ? &namespace : NULL,
 	};
 	p->outcome = review_answer(&question, &p->answer, &p->secret, &e);
 	if (p->secret.is_needed && (p->outcome == REVIEW_ALLOWED || p->outcome == REVIEW_PATCHED))
@@ -230,7 +230,7 @@ on_review(struct service_wait *wait, const struct service_request *request, void
 	(void)request;
 	if (p == NULL)
 		return NULL;
-	return p->is_of_space && waits_for_settings(p) ? p : review(p);
+	return p->is_for_namespace && waits_for_settings(p) ? p : review(p);
 }
 
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /mutate and /validate of the webhook, and those below them of namespaces in which all pods are
- * injected: reviews come from the API server. Answers wait for the settings of the pod's namespace
- * (namespace_settings.h), then for the workspace's secret where one has to be made
+ * The endpoints for reviews: /mutate and /validate, and /mutate/namespace and /validate/namespace
+ * for namespaces in which all pods are injected. An answer waits for the settings of the pod's
+ * namespace (namespace_settings.h), and then for the workspace's secret if one has to be created
  * (workspace_secret.h).
  */
 #ifndef CONTAINER_WEBHOOK_REVIEWS_H
@@ -16,7 +16,7 @@
 struct review_route {
 	struct reviews *reviews;
 	enum review_kind kind;
-	bool is_of_space;
+	bool is_for_namespace;
 };
 
 /* Outlives the service. */

@@ -77,7 +77,7 @@ write_relay_key(struct json_writer *w, const struct container_settings *s, struc
 }
 
 static void
-write_metadata(struct json_writer *w, const struct workspace_secret_order *order)
+write_metadata(struct json_writer *w, const struct workspace_secret_request *order)
 {
 	json_write_object(w, "metadata");
 	json_write_str(w, "name", str_from(order->name));
@@ -92,7 +92,7 @@ write_metadata(struct json_writer *w, const struct workspace_secret_order *order
 }
 
 static bool
-write_secret(const struct container_settings *s, const struct workspace_secret_order *order,
+write_secret(const struct container_settings *s, const struct workspace_secret_request *order,
 	     struct buf *out, struct err *e)
 {
 	struct json_writer w;
@@ -129,7 +129,7 @@ send_request(struct workspace_secret *w, struct err *e)
 	};
 
 	if (now_ms >= w->deadline_ms)
-		return err_set(e, ERR_TIMEOUT, "the API server takes too long");
+		return err_set(e, ERR_TIMEOUT, "the API server did not respond in time");
 	if (w->attempts++ == ATTEMPTS_MAX)
 		return err_set(e, ERR_TIMEOUT, "the API server reports conflicts again and again");
 	w->call = cluster_api_start(w->maker->api, &request, on_created, w, e);
@@ -196,7 +196,7 @@ workspace_secrets_free(struct workspace_secrets *s)
 }
 
 struct workspace_secret *
-workspace_secret_start(struct workspace_secrets *s, const struct workspace_secret_order *order,
+workspace_secret_start(struct workspace_secrets *s, const struct workspace_secret_request *order,
 		       workspace_secret_fn *done, void *arg, struct err *e)
 {
 	struct workspace_secret *w = err_alloc(e, sizeof(*w), "out of memory");

@@ -17,7 +17,7 @@ struct workspace_secret;  /* a secret that is being created */
 #define WORKSPACE_SECRET_TEXT_BYTES 254
 
 /* The names are checked. */
-struct workspace_secret_order {
+struct workspace_secret_request {
 	char namespace[WORKSPACE_SECRET_TEXT_BYTES];
 	char name[WORKSPACE_SECRET_TEXT_BYTES];
 	char host[WORKSPACE_SECRET_TEXT_BYTES]; /* of the workspace */
@@ -42,7 +42,7 @@ void workspace_secrets_free(struct workspace_secrets *s); /* no done function ru
 
 /* NULL: not started, done does not run. */
 struct workspace_secret *workspace_secret_start(struct workspace_secrets *s,
-						const struct workspace_secret_order *order,
+						const struct workspace_secret_request *order,
 						workspace_secret_fn *done, void *arg,
 						struct err *e) MUST_CHECK;
 void workspace_secret_cancel(struct workspace_secret *w);

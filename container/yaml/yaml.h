@@ -14,7 +14,7 @@
 
 struct yaml_reader;
 
-/* text is UTF-8 and must outlive the reader. NULL without memory. */
+/* text is UTF-8 and must outlive the reader. NULL: out of memory. */
 struct yaml_reader *yaml_reader_new(struct str text) MUST_CHECK;
 void yaml_reader_free(struct yaml_reader *r);
 

@@ -17,7 +17,7 @@
  * any; free the result with settings_free. */
 struct settings *command_load_settings(enum settings_command command);
 
-/* Reports that `word` on the command line is wrong: what says how. Returns the exit code, 2. */
+/* Reports an invalid command-line argument `word`; what: the message. Returns the exit code, 2. */
 int command_refuse(const char *what, const char *word);
 
 /* Flushes the output. Returns the exit code, 1 after a failed write: output is often redirected. */

@@ -245,7 +245,7 @@ conn_splice(struct conn *from, struct conn *to, uint64_t max, size_t *got, struc
 	if (n == 0)
 		return CONN_READ_END;
 	if (n < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM)) {
-		loop_pipe_give_up(from->loop);
+		loop_pipe_disable(from->loop);
 		return CONN_READ_AGAIN;
 	}
 	if (n < 0)

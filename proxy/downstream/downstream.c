@@ -91,7 +91,7 @@ read_round(struct downstream *d)
 		if (d->state == DOWNSTREAM_LINGER)
 			drop_bytes(d, scratch, got);
 		else if (to != NULL)
-			downstream_on_moved(d, got);
+			downstream_on_spliced(d, got);
 		else
 			downstream_on_bytes(d, scratch, got);
 		if (d->state == DOWNSTREAM_CLOSED || got == 0 || !d->conn.may_hold_bytes ||
@@ -105,14 +105,14 @@ on_readable(void *arg)
 {
 	struct downstream *d = arg;
 
-	if (d->in.len > 0 && downstream_can_go_on(d)) {
+	if (d->in.len > 0 && downstream_can_continue(d)) {
 		struct buf held = d->in;
 		buf_init(&d->in, held.max);
 		size_t used = downstream_process(d, held.data, held.len);
 		buf_wipe_consume(&held, used);
 		if (held.len > 0 && d->state != DOWNSTREAM_CLOSED) {
 			d->in = held;
-			if (used > 0 && downstream_can_go_on(d) && conn_is_usable(&d->conn))
+			if (used > 0 && downstream_can_continue(d) && conn_is_usable(&d->conn))
 				loop_io_poke(&d->conn.io);
 		} else {
 			buf_wipe_fini(&held);
@@ -123,7 +123,7 @@ on_readable(void *arg)
 	    downstream_may_read_ahead(d))
 		read_round(d);
 	if (d->state != DOWNSTREAM_CLOSED && d->stream.exchange != NULL)
-		exchange_on_round(d->stream.exchange);
+		exchange_on_read_done(d->stream.exchange);
 }
 
 static void
@@ -164,7 +164,7 @@ on_drained(void *arg)
 	if (d->is_half_closed)
 		conn_shutdown(&d->conn);
 	if (d->state == DOWNSTREAM_IDLE)
-		downstream_go_on(d);
+		downstream_continue(d);
 	else if (d->stream.exchange != NULL)
 		exchange_on_drained(d->stream.exchange);
 }

@@ -131,7 +131,7 @@ take_head(struct downstream *d, struct str data)
 		explain_bad_head(data, status, &e);
 		downstream_refuse(d, status, data, &e);
 		return 0;
-	case HTTP1_WHOLE:
+	case HTTP1_COMPLETE:
 		break;
 	}
 	size_t used = d->scan.at;
@@ -189,7 +189,7 @@ take_body(struct downstream *d, char *data, size_t len)
 	downstream_arm(d);
 	/* Set this before the last bytes are delivered: the response to them may keep the
 	 * connection only if the body has ended. */
-	d->body_ended = found == HTTP1_WHOLE;
+	d->body_ended = found == HTTP1_COMPLETE;
 	if (produced > 0)
 		exchange_on_body(d->stream.exchange, (struct str){data, produced});
 	report_body_end(d);
@@ -207,13 +207,13 @@ downstream_body_sink(const struct downstream *d)
 }
 
 void
-downstream_on_moved(struct downstream *d, size_t len)
+downstream_on_spliced(struct downstream *d, size_t len)
 {
 	http1_body_consume(&d->body, len);
 	d->awaits_100 = false;
 	downstream_arm(d);
 	d->body_ended = http1_body_is_done(&d->body);
-	exchange_on_moved(d->stream.exchange, len);
+	exchange_on_spliced(d->stream.exchange, len);
 	report_body_end(d);
 }
 
@@ -275,7 +275,7 @@ downstream_process(struct downstream *d, char *data, size_t len)
 }
 
 bool
-downstream_can_go_on(const struct downstream *d)
+downstream_can_continue(const struct downstream *d)
 {
 	return (d->state == DOWNSTREAM_IDLE && !conn_is_blocked(&d->conn)) ||
 	       ((d->state == DOWNSTREAM_EXCHANGE || d->state == DOWNSTREAM_TUNNEL) &&
@@ -285,7 +285,7 @@ downstream_can_go_on(const struct downstream *d)
 void
 downstream_stop_reading_ahead(struct downstream *d)
 {
-	if (!downstream_may_read_ahead(d) && !downstream_can_go_on(d))
+	if (!downstream_may_read_ahead(d) && !downstream_can_continue(d))
 		conn_want_read(&d->conn, false);
 }
 
@@ -303,7 +303,7 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 	if (held.len > 0) {
 		if (!buf_add(&held, scratch, len)) {
 			err_set(&e, ERR_LIMIT, "too much data was sent before the response");
-			log_info(&d->log, "connection cut", log_err(&e));
+			log_info(&d->log, "connection aborted", log_err(&e));
 			wipe_bytes(scratch, received);
 			buf_wipe_fini(&held);
 			downstream_close(d);
@@ -325,6 +325,6 @@ downstream_on_bytes(struct downstream *d, char *scratch, size_t len)
 	if (used < len || !(is_tunnel || (x != NULL && x == d->stream.exchange && !d->body_ended)))
 		wipe_bytes(scratch, received);
 	downstream_stop_reading_ahead(d);
-	if (used > 0 && d->in.len > 0 && downstream_can_go_on(d) && conn_is_usable(&d->conn))
+	if (used > 0 && d->in.len > 0 && downstream_can_continue(d) && conn_is_usable(&d->conn))
 		loop_io_poke(&d->conn.io);
 }

@@ -100,21 +100,21 @@ extern const struct stream_ops downstream_stream_ops;
 bool downstream_may_read_ahead(const struct downstream *d);
 
 /* Continues with the next request, once the previous responses have been sent. */
-void downstream_go_on(struct downstream *d);
+void downstream_continue(struct downstream *d);
 
 /* downstream_input.c */
 
 /* Processes data. Returns the number of bytes consumed. */
 size_t downstream_process(struct downstream *d, char *data, size_t len);
-bool downstream_can_go_on(const struct downstream *d); /* with buffered bytes */
+bool downstream_can_continue(const struct downstream *d); /* with buffered bytes */
 
 /* Processes new bytes, after the buffered ones, and buffers what is left. */
 void downstream_on_bytes(struct downstream *d, char *scratch, size_t len);
 void downstream_stop_reading_ahead(struct downstream *d);
 
 /* Returns the connection to which the rest of a large plain request body can be spliced, or NULL.
- * downstream_on_moved reports that len bytes were spliced. */
+ * downstream_on_spliced reports that len bytes were spliced. */
 struct conn *downstream_body_sink(const struct downstream *d);
-void downstream_on_moved(struct downstream *d, size_t len);
+void downstream_on_spliced(struct downstream *d, size_t len);
 
 #endif

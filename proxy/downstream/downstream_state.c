@@ -345,7 +345,7 @@ downstream_on_timer(void *arg)
 	} else {
 		if (d->state == DOWNSTREAM_HANDSHAKE)
 			d->proxy->metrics.tls_failures[METRICS_TLS_TIMEOUT]++;
-		log_debug(&d->log, "connection cut", log_err(&e));
+		log_debug(&d->log, "connection aborted", log_err(&e));
 		downstream_close(d);
 	}
 }

@@ -17,8 +17,8 @@ of_stream(struct stream *s)
 static void
 choose_framing(struct downstream *d, const struct response_head *head)
 {
-	d->keep_alive =
-		d->request.keep_alive && !d->proxy->is_leaving && !d->saw_end && d->body_ended;
+	d->keep_alive = d->request.keep_alive && !d->proxy->is_shutting_down && !d->saw_end &&
+			d->body_ended;
 	switch (head->body) {
 	case BODY_NONE:
 		d->response = HTTP1_FRAMING_NONE;
@@ -115,7 +115,7 @@ downstream_may_read_ahead(const struct downstream *d)
 }
 
 void
-downstream_go_on(struct downstream *d)
+downstream_continue(struct downstream *d)
 {
 	bool is_blocked = conn_is_blocked(&d->conn);
 
@@ -146,7 +146,7 @@ finish_response(struct downstream *d)
 	if (!conn_is_blocked(&d->conn))
 		conn_trim(&d->conn);
 	downstream_change_state(d, DOWNSTREAM_IDLE);
-	downstream_go_on(d);
+	downstream_continue(d);
 }
 
 static void

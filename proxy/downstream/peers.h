@@ -30,6 +30,6 @@ void peers_fini(struct peers *all); /* must be empty */
  */
 bool peers_enter(struct peers *all, const struct address *a, uint64_t max, struct peer **peer,
 		 bool *is_first_refusal) MUST_CHECK;
-void peers_leave(struct peers *all, struct peer *peer); /* NULL is fine */
+void peers_leave(struct peers *all, struct peer *peer); /* does nothing for NULL */
 
 #endif

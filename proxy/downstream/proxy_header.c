@@ -131,7 +131,7 @@ on_readable(void *arg, unsigned ready)
 	case PROXY_PROTOCOL_MORE:
 		wait_for_more(f, (size_t)n);
 		return;
-	case PROXY_PROTOCOL_WHOLE:
+	case PROXY_PROTOCOL_COMPLETE:
 		start_downstream(f, used, &client);
 		return;
 	case PROXY_PROTOCOL_BAD:

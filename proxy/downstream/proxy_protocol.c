@@ -68,8 +68,8 @@ parse_v1(struct str data, size_t *used, struct address *client, struct err *e)
 	struct str rest = str_skip(str_take(data, lf - 1), start.len);
 	*used = lf + 1;
 	if (str_starts_with(rest, STR("UNKNOWN")))
-		return PROXY_PROTOCOL_WHOLE;
-	return parse_v1_addresses(rest, client) ? PROXY_PROTOCOL_WHOLE
+		return PROXY_PROTOCOL_COMPLETE;
+	return parse_v1_addresses(rest, client) ? PROXY_PROTOCOL_COMPLETE
 						: bad(e, "malformed addresses");
 }
 
@@ -141,7 +141,7 @@ parse_v2_block(const uint8_t *bytes, size_t len, struct address *client, struct 
 	if (family > 3 || transport > 2)
 		return bad(e, "unknown address family or transport");
 	if (family == 0)
-		return PROXY_PROTOCOL_WHOLE;
+		return PROXY_PROTOCOL_COMPLETE;
 	if (len < address_sizes[family])
 		return bad(e, "too short for its addresses");
 	if (!check_extensions(bytes, V2_HEAD + len, V2_HEAD + address_sizes[family], V2_HEAD + len,
@@ -150,7 +150,7 @@ parse_v2_block(const uint8_t *bytes, size_t len, struct address *client, struct 
 	if (transport == 1 && family < 3)
 		set_client(client, bytes + V2_HEAD, family == 1,
 			   bytes + V2_HEAD + address_sizes[family] - 4);
-	return PROXY_PROTOCOL_WHOLE;
+	return PROXY_PROTOCOL_COMPLETE;
 }
 
 static enum proxy_protocol_found
@@ -170,7 +170,7 @@ parse_v2(struct str data, size_t *used, struct address *client, struct err *e)
 	*used = V2_HEAD + len;
 	/* LOCAL: a health check of the balancer itself. */
 	if ((bytes[12] & 15) == 0)
-		return PROXY_PROTOCOL_WHOLE;
+		return PROXY_PROTOCOL_COMPLETE;
 	return parse_v2_block(bytes, len, client, e);
 }
 

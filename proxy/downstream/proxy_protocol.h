@@ -15,7 +15,7 @@
 
 enum proxy_protocol_found {
 	PROXY_PROTOCOL_MORE,
-	PROXY_PROTOCOL_WHOLE,
+	PROXY_PROTOCOL_COMPLETE,
 	PROXY_PROTOCOL_BAD, /* e says why */
 };
 

@@ -152,7 +152,7 @@ new_exchange(struct proxy *p, struct stream *s, struct arena *arena,
 	return x;
 }
 
-/* Sets route, origin and client address. False without memory. */
+/* Sets route, origin and client address. False: out of memory. */
 static bool
 find_route_and_client(struct exchange *x)
 {
@@ -235,7 +235,7 @@ on_broker_done(const struct broker_reply *reply, void *arg)
 
 	x->broker_call = NULL;
 	send_broker_reply(x, reply);
-	exchange_on_round(x);
+	exchange_on_read_done(x);
 }
 
 /* Answers the relay's token endpoint. Requests and responses are sealed; every request that is
@@ -316,7 +316,7 @@ on_auth_done(struct auth_verdict *v, void *arg)
 	(void)v;
 	x->auth_call = NULL;
 	exchange_act_on_verdict(x);
-	exchange_on_round(x);
+	exchange_on_read_done(x);
 }
 
 /* Ends the request whose chunked body exceeds the limit. Its upstream connection is closed, so that
@@ -391,12 +391,12 @@ exchange_sink(struct exchange *x)
 }
 
 void
-exchange_on_moved(struct exchange *x, size_t len)
+exchange_on_spliced(struct exchange *x, size_t len)
 {
 	x->request_bytes += len;
 	x->proxy->metrics.request_bytes += len;
 	x->body_started = true;
-	upstream_on_moved(x->upstream);
+	upstream_on_spliced(x->upstream);
 	if (upstream_is_blocked(x->upstream))
 		x->stream->ops->want_body(x->stream, false);
 }
@@ -414,7 +414,7 @@ exchange_on_body_end(struct exchange *x)
 }
 
 void
-exchange_on_round(struct exchange *x)
+exchange_on_read_done(struct exchange *x)
 {
 	if (x->state == EXCHANGE_OVER)
 		return;

@@ -83,21 +83,21 @@ struct exchange {
 
 /*
  * The stream calls the functions up to exchange_on_lost. exchange_start takes ownership of the
- * arena, which owns *request. NULL without memory, after freeing the arena.
+ * arena, which owns *request. NULL: out of memory, after freeing the arena.
  */
 struct exchange *exchange_start(struct proxy *p, struct stream *s, struct arena *arena,
 				const struct request_head *request);
 void exchange_on_body(struct exchange *x, struct str data);
 void exchange_on_body_end(struct exchange *x);
 
-/* Returns the connection to which the request body may be spliced, or NULL. exchange_on_moved
+/* Returns the connection to which the request body may be spliced, or NULL. exchange_on_spliced
  * reports that len bytes were spliced. */
 struct conn *exchange_sink(struct exchange *x);
-void exchange_on_moved(struct exchange *x, size_t len);
+void exchange_on_spliced(struct exchange *x, size_t len);
 
-void exchange_on_round(struct exchange *x);   /* all bytes of this wake-up were delivered */
-void exchange_on_blocked(struct exchange *x); /* the stream became blocked without a send */
-void exchange_on_drained(struct exchange *x); /* the stream is no longer blocked */
+void exchange_on_read_done(struct exchange *x); /* all bytes of this wake-up were delivered */
+void exchange_on_blocked(struct exchange *x);	/* the stream became blocked without a send */
+void exchange_on_drained(struct exchange *x);	/* the stream is no longer blocked */
 
 /* The browser has shut down its side of the connection, but may still receive. False, and nothing
  * is done, unless this is a tunnel other than a WebSocket. */

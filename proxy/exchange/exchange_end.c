@@ -4,18 +4,19 @@
  */
 #include <stdlib.h>
 
-#include "base/spares.h"
+#include "base/free_list.h"
 #include "proxy/exchange/exchange_private.h"
 #include "proxy/exchange/response/response_coding.h"
 
-#define SPARES_MAX 64
+#define FREE_LIST_MAX 64
 
-static _Thread_local struct spares spares = SPARES_INIT(sizeof(struct exchange), SPARES_MAX);
+static _Thread_local struct free_list free_list =
+	FREE_LIST_INIT(sizeof(struct exchange), FREE_LIST_MAX);
 
 struct exchange *
 exchange_alloc(void)
 {
-	struct exchange *x = spares_take(&spares);
+	struct exchange *x = free_list_take(&free_list);
 
 	return x == NULL ? NULL : memset(x, 0, sizeof(*x));
 }
@@ -89,7 +90,7 @@ free_exchange(struct deferred_free_entry *entry)
 	buf_wipe_fini(&x->form);
 	arena_fini(&x->arena);
 	free(x->log_text);
-	spares_give(&spares, x);
+	free_list_give(&free_list, x);
 }
 
 void

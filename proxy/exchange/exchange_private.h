@@ -21,7 +21,7 @@ struct exchange_part {
 	void (*free)(struct exchange *x);
 };
 
-/* Returns a zeroed exchange, which exchange_finish frees. NULL without memory. */
+/* Returns a zeroed exchange, which exchange_finish frees. NULL: out of memory. */
 struct exchange *exchange_alloc(void) MUST_CHECK;
 
 /* Answers or forwards the request, once x->verdict is complete. */

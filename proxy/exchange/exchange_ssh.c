@@ -304,7 +304,7 @@ on_bytes(char *data, size_t len, void *arg)
 }
 
 static void
-on_round(void *arg)
+on_read_done(void *arg)
 {
 	const struct exchange_ssh *ssh = arg;
 
@@ -421,7 +421,7 @@ exchange_ssh_on_frames(struct exchange *x, struct str data)
 static const struct ssh_link_handler link_handler = {
 	.on_answer = on_answer,
 	.on_bytes = on_bytes,
-	.on_round = on_round,
+	.on_read_done = on_read_done,
 	.on_drained = on_link_drained,
 	.on_end = on_end,
 	.on_failed = on_failed,

@@ -15,10 +15,10 @@
 static void on_head(struct response_head *head, void *arg);
 static void on_body(struct str data, void *arg);
 static struct conn *sink(void *arg);
-static void on_moved(size_t len, void *arg);
+static void on_spliced(size_t len, void *arg);
 static void on_half_close(void *arg);
 static void on_end(struct headers *trailers, void *arg);
-static void on_round(void *arg);
+static void on_read_done(void *arg);
 static void on_drained(void *arg);
 static void on_failed(enum upstream_failure failure, const struct err *e, void *arg);
 
@@ -26,10 +26,10 @@ static const struct upstream_handler upstream_handler = {
 	.on_head = on_head,
 	.on_body = on_body,
 	.sink = sink,
-	.on_moved = on_moved,
+	.on_spliced = on_spliced,
 	.on_half_close = on_half_close,
 	.on_end = on_end,
-	.on_round = on_round,
+	.on_read_done = on_read_done,
 	.on_drained = on_drained,
 	.on_failed = on_failed,
 };
@@ -62,7 +62,7 @@ exchange_on_blocked(struct exchange *x)
 }
 
 static void
-send_upstream(struct exchange *x, enum upstream_wish wish)
+send_upstream(struct exchange *x, enum upstream_freshness wish)
 {
 	struct stream *s = x->stream;
 	struct err e = ERR_INIT;
@@ -101,7 +101,7 @@ send_upstream(struct exchange *x, enum upstream_wish wish)
 void
 exchange_forward(struct exchange *x)
 {
-	send_upstream(x, can_be_repeated(x) ? UPSTREAM_ANY : UPSTREAM_SURE);
+	send_upstream(x, can_be_repeated(x) ? UPSTREAM_ANY : UPSTREAM_RELIABLE);
 }
 
 static void
@@ -181,7 +181,7 @@ sink(void *arg)
 }
 
 static void
-on_moved(size_t len, void *arg)
+on_spliced(size_t len, void *arg)
 {
 	struct exchange *x = arg;
 
@@ -209,7 +209,7 @@ on_end(struct headers *trailers, void *arg)
 }
 
 static void
-on_round(void *arg)
+on_read_done(void *arg)
 {
 	struct exchange *x = arg;
 

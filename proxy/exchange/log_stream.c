@@ -177,7 +177,7 @@ on_timer(void *arg)
 	struct log_stream *l = arg;
 
 	if (++l->ticks % TICKS_TO_LOOK == 0 || l->has_changes)
-		log_reader_look(l->reader);
+		log_reader_refresh(l->reader);
 	step(l);
 }
 

@@ -47,7 +47,7 @@ void content_coding_add_vary(struct headers *response);
 /*
  * Changes the head for the compressed representation: adds Content-Encoding, removes length and
  * ranges, makes the ETag weak (RFC 9110 section 8.8.1). The list needs room for one field; strings
- * come from the arena. False without memory; then the head is unchanged.
+ * come from the arena. False: out of memory; then the head is unchanged.
  */
 bool content_coding_apply(struct response_head *response, enum content_coding coding,
 			  struct arena *a) MUST_CHECK;

@@ -59,7 +59,7 @@ http1_scan_head(struct http1_scan *scan, struct str data, const struct http1_lim
 		bool is_empty = line_end == scan->line_start + 1;
 		scan->at = scan->line_start = line_end + 1;
 		if (is_empty && scan->lines > 0)
-			return HTTP1_WHOLE;
+			return HTTP1_COMPLETE;
 		if (is_empty && scan->at > 2 * EMPTY_LINES_MAX) {
 			*status = 400;
 			return HTTP1_BAD;

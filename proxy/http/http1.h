@@ -24,11 +24,11 @@ struct http1_scan {
 	size_t lines; /* complete lines, including the start line */
 };
 
-enum http1_found { HTTP1_MORE, HTTP1_WHOLE, HTTP1_BAD };
+enum http1_found { HTTP1_MORE, HTTP1_COMPLETE, HTTP1_BAD };
 
 /*
- * Searches for the end of a head. data: all bytes from the start of the head. HTTP1_WHOLE: the head
- * is the first scan->at bytes, including the empty line. HTTP1_BAD: *status is the status to
+ * Searches for the end of a head. data: all bytes from the start of the head. HTTP1_COMPLETE: the
+ * head is the first scan->at bytes, including the empty line. HTTP1_BAD: *status is the status to
  * respond with (400, 414 or 431).
  */
 enum http1_found http1_scan_head(struct http1_scan *scan, struct str data,
@@ -84,8 +84,8 @@ void http1_body_init(struct http1_body *b, enum http1_framing framing, uint64_t 
 
 /*
  * Decodes up to len bytes in place: *consumed of them, of which the content is moved to
- * data[0 .. *produced). HTTP1_WHOLE at the end of the body; never with HTTP1_FRAMING_CLOSE, where
- * the connection ends the body.
+ * data[0 .. *produced). HTTP1_COMPLETE at the end of the body; never with HTTP1_FRAMING_CLOSE,
+ * where the connection ends the body.
  */
 enum http1_found http1_body_decode(struct http1_body *b, char *data, size_t len, size_t *consumed,
 				   size_t *produced);

@@ -259,7 +259,7 @@ decode_chunked(struct http1_body *b, char *data, size_t len, size_t *consumed, s
 	*consumed = at;
 	if (b->state == CHUNK_BAD)
 		return HTTP1_BAD;
-	return b->state == CHUNK_DONE ? HTTP1_WHOLE : HTTP1_MORE;
+	return b->state == CHUNK_DONE ? HTTP1_COMPLETE : HTTP1_MORE;
 }
 
 bool
@@ -289,10 +289,10 @@ http1_body_decode(struct http1_body *b, char *data, size_t len, size_t *consumed
 	*consumed = *produced = 0;
 	switch (b->framing) {
 	case HTTP1_FRAMING_NONE:
-		return HTTP1_WHOLE;
+		return HTTP1_COMPLETE;
 	case HTTP1_FRAMING_LENGTH:
 		*consumed = take_data(b, data, 0, len, produced);
-		return b->left == 0 ? HTTP1_WHOLE : HTTP1_MORE;
+		return b->left == 0 ? HTTP1_COMPLETE : HTTP1_MORE;
 	case HTTP1_FRAMING_CHUNKED:
 		return decode_chunked(b, data, len, consumed, produced);
 	case HTTP1_FRAMING_CLOSE:

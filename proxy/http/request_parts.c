@@ -58,7 +58,7 @@ is_valid_host(struct str host)
 }
 
 /* Removes a dot at the end of the host name, which names the same host (an absolute name in DNS),
- * and sets *has_dot. Copies only an authority that has one. False without memory. */
+ * and sets *has_dot. Copies only an authority that has one. False: out of memory. */
 static bool
 remove_dot(struct str *authority, bool *has_dot, struct arena *a, struct err *e)
 {

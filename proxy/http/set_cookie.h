@@ -11,7 +11,7 @@
 /*
  * Removes Domain attributes for parent domains of host (without port) from all Set-Cookie fields,
  * so that browsers send the cookies to this host only. Removes Clear-Site-Data, which also clears
- * cookies of other hosts. False without memory.
+ * cookies of other hosts. False: out of memory.
  */
 bool set_cookie_confine(struct headers *h, struct str host, struct arena *a) MUST_CHECK;
 

@@ -43,10 +43,10 @@ find_objection(struct str protocol)
 		const char *name;
 		const char *objection;
 	} refused[] = {
-		{"h2c", "would carry requests past the sign-in"},
-		{"h2", "would carry requests past the sign-in"},
-		{"HTTP", "would carry requests past the sign-in"},
-		{"TLS", "would carry requests past the sign-in"},
+		{"h2c", "would let requests bypass the sign-in"},
+		{"h2", "would let requests bypass the sign-in"},
+		{"HTTP", "would let requests bypass the sign-in"},
+		{"TLS", "would let requests bypass the sign-in"},
 		{"websocket", "always passes and need not be listed"},
 	};
 	struct str name = str_take(protocol, str_find_byte(protocol, '/'));

@@ -281,7 +281,7 @@ list_piece(struct log_files *f)
 }
 
 bool
-log_files_look(struct log_files *f)
+log_files_refresh(struct log_files *f)
 {
 	if (!f->is_looking)
 		begin_look(f);

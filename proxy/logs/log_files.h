@@ -4,18 +4,19 @@
  *
  * The workspace's user can write to their directories, so nothing there is trusted: no link is
  * followed, only regular files are opened, every step reads a bounded piece. Rotation (a new file
- * under the name) and truncation are noticed by log_files_look.
+ * under the name) and truncation are noticed by log_files_refresh.
  */
 #ifndef PROXY_LOGS_LOG_FILES_H
 #define PROXY_LOGS_LOG_FILES_H
 
 #include "proxy/logs/log_patterns.h"
 
-#define LOG_FILES_MAX	  16		  /* the most recently changed ones */
-#define LOG_FILES_WINDOW  (1024u * 1024u) /* bytes to read of an existing file, from its end */
-#define LOG_FILES_BACKLOG (256u * 1024u)  /* a follower that is further behind skips … */
-#define LOG_FILES_RESUME  (64u * 1024u)	  /* … to this distance from the end */
-#define LOG_FILES_STEP	  (64u * 1024u)	  /* bytes to read per step */
+#define LOG_FILES_MAX	 16		 /* the most recently changed ones */
+#define LOG_FILES_WINDOW (1024u * 1024u) /* bytes to read of an existing file, from its end */
+/* A follower that is more than this behind skips lines. */
+#define LOG_FILES_BACKLOG (256u * 1024u)
+#define LOG_FILES_RESUME  (64u * 1024u) /* where it resumes, in bytes before the end */
+#define LOG_FILES_STEP	  (64u * 1024u) /* bytes to read per step */
 
 struct log_files;
 
@@ -36,13 +37,13 @@ enum log_files_result {
 };
 
 /* The patterns outlive the result. window_bytes: to read of existing files, at most
- * LOG_FILES_WINDOW. NULL without memory. */
+ * LOG_FILES_WINDOW. NULL: out of memory. */
 struct log_files *log_files_new(const struct log_patterns *patterns,
 				uint64_t window_bytes) MUST_CHECK;
-void log_files_free(struct log_files *f); /* NULL is fine */
+void log_files_free(struct log_files *f); /* does nothing for NULL */
 
 /* Looks for new, replaced and truncated files, in steps. True when the look is complete. */
-bool log_files_look(struct log_files *f) MUST_CHECK;
+bool log_files_refresh(struct log_files *f) MUST_CHECK;
 
 /* Peeks at the next line of the file in a slot (0 to LOG_FILES_MAX - 1; slots without a file have
  * no lines). log_files_take advances past it. */

@@ -84,7 +84,8 @@ read_pair(struct log_query *q, struct str query, struct str pair, struct err *e)
 
 	if (p == NULL)
 		return err_set(e, ERR_INPUT,
-			       "A parameter is unknown: there are source, since, level and lines.");
+			       "A parameter is unknown; the parameters are source, since, level "
+			       "and lines.");
 	if (url_query_find(query, p->name, &ignored) != 1)
 		return err_set(e, ERR_INPUT, "The parameter %s is repeated.", p->name.data);
 	buf_init(&value, VALUE_MAX_BYTES);

@@ -384,7 +384,7 @@ next_of_last(struct log_reader *r, struct log_record *record)
 		r->phase = PHASE_FOLLOW;
 		if (r->follows)
 			log_files_follow(r->files);
-		log_reader_look(r);
+		log_reader_refresh(r);
 	}
 	return result;
 }
@@ -395,7 +395,7 @@ prepare(struct log_reader *r)
 {
 	bool has_files = log_query_has_source(&r->query, LOG_SOURCE_IDE);
 
-	if (r->phase == PHASE_LOOK && has_files && !log_files_look(r->files))
+	if (r->phase == PHASE_LOOK && has_files && !log_files_refresh(r->files))
 		return false;
 	if (r->phase == PHASE_LOOK)
 		r->phase = PHASE_COUNT;
@@ -422,7 +422,7 @@ log_reader_next(struct log_reader *r, struct log_record *record)
 	if (result != LOG_READER_END || !r->follows)
 		return result;
 	if (r->is_look_due) {
-		r->is_look_due = !log_files_look(r->files);
+		r->is_look_due = !log_files_refresh(r->files);
 		if (r->is_look_due)
 			return LOG_READER_BUSY;
 	}
@@ -437,7 +437,7 @@ log_reader_begin_step(struct log_reader *r)
 }
 
 void
-log_reader_look(struct log_reader *r)
+log_reader_refresh(struct log_reader *r)
 {
 	r->is_look_due = r->phase == PHASE_FOLLOW && r->follows &&
 			 log_query_has_source(&r->query, LOG_SOURCE_IDE);

@@ -21,10 +21,10 @@ struct log_reader_options {
 	uint64_t window_bytes; /* of each file; see log_files_new */
 };
 
-/* ring and patterns outlive the reader. NULL without memory. */
+/* ring and patterns outlive the reader. NULL: out of memory. */
 struct log_reader *log_reader_new(const struct log_reader_options *options,
 				  const struct log_query *query) MUST_CHECK;
-void log_reader_free(struct log_reader *r); /* NULL is fine */
+void log_reader_free(struct log_reader *r); /* does nothing for NULL */
 
 enum log_reader_result {
 	LOG_READER_RECORD,
@@ -39,7 +39,7 @@ enum log_reader_result log_reader_next(struct log_reader *r, struct log_record *
 void log_reader_begin_step(struct log_reader *r);
 
 /* Requests a look for new, replaced and truncated files, if the reader follows. */
-void log_reader_look(struct log_reader *r);
+void log_reader_refresh(struct log_reader *r);
 
 /* Returns a descriptor that is readable after a file changed, or -1. Use it after LOG_READER_END.
  */

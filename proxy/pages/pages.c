@@ -26,7 +26,7 @@ static const char *const script_lines[] = {
 #include "proxy/pages/assets/share.js.inc"
 };
 
-/* Returns the lines as one text; the caller frees it. NULL without memory. */
+/* Returns the lines as one text; the caller frees it. NULL: out of memory. */
 static char *
 join_lines(const char *const *lines, size_t count)
 {
@@ -53,7 +53,7 @@ add_hash(struct buf *out, const char *block)
 }
 
 /* Builds the Content-Security-Policy (Content Security Policy Level 3; section 2.3.1 for the
- * hashes). The caller frees it; NULL without memory. */
+ * hashes). The caller frees it; NULL: out of memory. */
 static char *
 csp_new(const struct pages *p, const char *form_targets)
 {

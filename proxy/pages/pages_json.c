@@ -64,11 +64,11 @@ write_shared_port(const struct page_ports *ports, const struct auth_share *share
 {
 	write_port(ports, share->port, w);
 	write_terms(share, w);
-	if (share->audience == AUTH_AUDIENCE_USERS && !str_is_empty(share->of))
-		json_write_str(w, "users", share->of);
-	if (share->audience == AUTH_AUDIENCE_GROUP && !str_is_empty(share->of))
-		json_write_str(w, "group", share->of);
-	json_write_str(w, "by", share->by);
+	if (share->audience == AUTH_AUDIENCE_USERS && !str_is_empty(share->members))
+		json_write_str(w, "users", share->members);
+	if (share->audience == AUTH_AUDIENCE_GROUP && !str_is_empty(share->members))
+		json_write_str(w, "group", share->members);
+	json_write_str(w, "by", share->shared_by);
 	json_write_close(w, '}');
 }
 

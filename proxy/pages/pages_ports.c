@@ -45,7 +45,7 @@ pages_find_share(const struct page_ports *ports, uint16_t port)
 static void
 add_names(const struct auth_share *share, struct buf *out)
 {
-	struct str names = share->of;
+	struct str names = share->members;
 
 	if (share->audience == AUTH_AUDIENCE_GROUP)
 		buf_add_str(out, STR("Members of "));
@@ -66,7 +66,7 @@ add_audience(const struct page_ports *ports, const struct auth_share *share, str
 		return;
 	}
 	buf_addf(out, "<span class=\"badge\" data-is=\"%s\">", auth_audience_name(share->audience));
-	if (str_is_empty(share->of))
+	if (str_is_empty(share->members))
 		buf_add_str(out, str_from(choices[share->audience].badge));
 	else
 		add_names(share, out);
@@ -84,8 +84,7 @@ add_name_field(const char *name, const char *label, bool is_optional, struct buf
 		 "<input class=\"names\" name=\"%s\" aria-label=\"%s\" placeholder=\"%s%s\" "
 		 "maxlength=\"2048\" autocomplete=\"off\" autocapitalize=\"off\" "
 		 "spellcheck=\"false\">\n",
-		 name, label, label,
-		 is_optional ? " (empty: as the administrator configured)" : "");
+		 name, label, label, is_optional ? " (empty: the administrator's default)" : "");
 }
 
 static void
@@ -141,7 +140,7 @@ static bool
 may_share(const struct page_ports *ports)
 {
 	for (unsigned i = 0; i < AUTH_AUDIENCES; i++)
-		if (ports->may[i] && i != AUTH_AUDIENCE_OWNER)
+		if (ports->may_share_with[i] && i != AUTH_AUDIENCE_OWNER)
 			return true;
 	return false;
 }
@@ -159,7 +158,7 @@ add_share_form(const struct pages *p, const struct page_ports *ports, struct buf
 	add_ports_field(ports, out);
 	buf_add_str(out, STR("<fieldset><legend>Who may open it</legend>\n"));
 	for (size_t i = 0; i < AUTH_AUDIENCES; i++)
-		if (ports->may[order[i]])
+		if (ports->may_share_with[order[i]])
 			add_choice(ports, order[i], out);
 	buf_add_str(out, STR("</fieldset>\n"));
 	add_end_field(out);
@@ -192,7 +191,7 @@ add_port(const struct page_ports *ports, uint16_t port, struct buf *out)
 	buf_addf(out, "<li data-port=\"%u\"", port);
 	if (share != NULL) {
 		buf_addf(out, " data-audience=\"%s\"", auth_audience_name(share->audience));
-		pages_add_between(out, " data-names=\"", share->of, "\"");
+		pages_add_between(out, " data-names=\"", share->members, "\"");
 	}
 	buf_addf(out, "%s><a href=\"https://%u-", is_idle ? " data-idle=\"1\"" : "", port);
 	pages_add_between(out, "", ports->host, "/\">");

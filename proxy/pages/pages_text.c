@@ -29,7 +29,8 @@ static const struct page_text problem_texts[] = {
 	 PAGE_ACTION_SIGN_IN},
 	{403, AUTH_PROBLEM_LOGIN_FAILED, "login_failed", "The sign-in failed",
 	 "GitLab's response to the sign-in was not valid.",
-	 "Please sign in again. A sign-in expires after a few minutes.", PAGE_ACTION_SIGN_IN},
+	 "Please sign in again. A sign-in expires if it is not completed in time.",
+	 PAGE_ACTION_SIGN_IN},
 	{503, AUTH_PROBLEM_GITLAB_UNAVAILABLE, "gitlab_unavailable", "GitLab can't be reached",
 	 "This workspace uses GitLab to check who you are, and GitLab is not responding.",
 	 "Your workspace and your files are not affected.", PAGE_ACTION_AGAIN},
@@ -67,7 +68,7 @@ static const struct page_text problem_texts[] = {
 	 "Please start again from the workspace's own address.", PAGE_ACTION_SIGN_IN},
 	{400, AUTH_PROBLEM_SHARE, "not_shareable", "The port was not shared",
 	 "Nothing was changed.", "Go back, correct it and try again.", PAGE_ACTION_NONE},
-	{421, AUTH_PROBLEM_NO_PORT, "no_such_port", "This port has no address",
+	{421, AUTH_PROBLEM_NO_PORT, "no_such_port", "This port is not published",
 	 "The port number at the beginning of this address is not one of the ports that this "
 	 "workspace publishes.",
 	 "Start the server on another port, or ask the administrator to add this port to the "
@@ -178,7 +179,7 @@ static const struct page_text client_text = {0,
 
 static const struct page_text kind_texts[] = {
 	[PAGE_SIGN_IN] = {0, AUTH_PROBLEM_NONE, "login_required", "Sign in to this workspace",
-			  "You sign in at GitLab and return here automatically.", NULL,
+			  "You sign in with GitLab and return here automatically.", NULL,
 			  PAGE_ACTION_NONE},
 	[PAGE_SIGN_OUT] =
 		{0, AUTH_PROBLEM_NONE, "sign_out", "Sign out of this workspace?",
@@ -254,7 +255,7 @@ static const struct page_text port_status_texts[] = {
 /* Those without a title are the same as at the workspace's own host. */
 static const struct page_text port_kind_texts[] = {
 	[PAGE_SIGN_IN] = {0, AUTH_PROBLEM_NONE, "login_required", "Sign in to open this page",
-			  "You sign in at GitLab and return here automatically.", NULL,
+			  "You sign in with GitLab and return here automatically.", NULL,
 			  PAGE_ACTION_NONE},
 	[PAGE_SIGN_OUT] = {0, AUTH_PROBLEM_NONE, "sign_out", "Sign out of this page?",
 			   "Its connections are closed. To open it again you have to sign in.",

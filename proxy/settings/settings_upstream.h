@@ -22,8 +22,9 @@ struct settings_tls {
 	unsigned source; /* enum settings_tls_source */
 	const char *cert_file;
 	const char *key_file;
-	struct tls_names names;	    /* of the certificate with SETTINGS_TLS_SELF */
-	struct tls_context *loaded; /* the files' content; whoever takes it leaves NULL */
+	struct tls_names names; /* of the certificate with SETTINGS_TLS_SELF */
+	/* The files' content; set to NULL by the module that takes it over. */
+	struct tls_context *loaded;
 };
 
 /* Addresses of the IDE: one, two for localhost, or none for a host name. */

@@ -175,7 +175,7 @@ on_readable(void *arg)
 			break;
 	}
 	if (!link->is_over && link->has_answer)
-		link->handler->on_round(link->arg);
+		link->handler->on_read_done(link->arg);
 }
 
 static void
@@ -222,7 +222,7 @@ start(struct ssh_link *link, const struct ssh_request *request, struct err *e)
 	if (!conn_connect(&link->conn, link->server->address, NULL, e))
 		return err_set(e, ERR_CONNECT, is_sshd ? SSH_LINK_NO_SSHD : SSH_LINK_NO_HELPER);
 	if (!is_sshd && !is_trusted_peer(link))
-		return err_set(e, ERR_DENIED, SSH_LINK_STRANGER);
+		return err_set(e, ERR_DENIED, SSH_LINK_WRONG_USER);
 	if (!is_sshd && !ssh_request_write(request, conn_out(&link->conn)))
 		return err_set(e, ERR_MEMORY, "request to the SSH helper");
 	conn_want_read(&link->conn, true);

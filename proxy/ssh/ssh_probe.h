@@ -9,10 +9,10 @@
 
 struct ssh_probe;
 
-/* server outlives the probe. NULL without memory. */
+/* server outlives the probe. NULL: out of memory. */
 struct ssh_probe *ssh_probe_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 				const struct ssh_server *server, struct err *e) MUST_CHECK;
-void ssh_probe_free(struct ssh_probe *p); /* NULL is fine */
+void ssh_probe_free(struct ssh_probe *p); /* does nothing for NULL */
 
 const struct ssh_server *ssh_probe_server(const struct ssh_probe *p);
 

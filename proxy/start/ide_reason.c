@@ -132,8 +132,8 @@ set_exit(struct ide_reason *r, int code)
 		code == 126 || code == 127
 			? "The command of the IDE's container was not found or may not be run: "
 			  "check the image and the command."
-			: "The log says why, mostly just before its end. Correct the command or "
-			  "the configuration of the IDE, and restart the workspace.";
+			: "The reason is usually in the last lines of the log. Correct the command "
+			  "or the configuration of the IDE, and restart the workspace.";
 
 	if (code >= 0)
 		set(r, IDE_REASON_EXITED, hint, "The IDE exited with code %d.", code);
@@ -207,8 +207,8 @@ static void
 set_nothing(struct ide_reason *r, const char *upstream)
 {
 	set(r, IDE_REASON_NOTHING_LISTENS,
-	    "The IDE is still starting, or its process has ended. If this page stays, look at the "
-	    "log below, or ask an administrator for the log of the IDE's container.",
+	    "The IDE is still starting, or its process has ended. If this page does not go away, "
+	    "look at the log below, or ask an administrator for the log of the IDE's container.",
 	    "Nothing listens at %s yet.", upstream);
 }
 
@@ -220,8 +220,8 @@ set_unreachable(struct ide_reason *r, const struct ide_reason_facts *facts)
 	if (facts->upstream_name == NULL)
 		address_format(facts->upstream, address, sizeof(address));
 	set(r, IDE_REASON_NOTHING_LISTENS,
-	    "The IDE is still starting, or its process has ended. If this page stays, ask an "
-	    "administrator for the log of the IDE, and whether UPSTREAM is its address.",
+	    "The IDE is still starting, or its process has ended. If this page does not go away, "
+	    "ask an administrator for the log of the IDE, and whether UPSTREAM is its address.",
 	    "%.200s does not accept connections yet.",
 	    facts->upstream_name != NULL ? facts->upstream_name : address);
 }
@@ -234,8 +234,8 @@ set_other_port(struct ide_reason *r, const struct ide_reason_facts *facts, const
 	uint16_t port = address_port(facts->upstream);
 
 	(void)snprintf(hint, sizeof(hint),
-		       "If one of them is the IDE, start it with port %u, or have an administrator "
-		       "set UPSTREAM to its port.",
+		       "If one of them is the IDE, start it with port %u, or ask an administrator "
+		       "to set UPSTREAM to its port.",
 		       port);
 	set(r, IDE_REASON_OTHER_PORT, hint,
 	    "Nothing listens at port %u. Servers listen at %s %s%s.", port,
@@ -249,7 +249,7 @@ set_other_address(struct ide_reason *r, const struct ip *bound, uint16_t port, c
 
 	ip_format(bound, ip);
 	set(r, IDE_REASON_OTHER_ADDRESS,
-	    "Start the IDE with the address 127.0.0.1, or have an administrator set UPSTREAM to "
+	    "Start the IDE with the address 127.0.0.1, or ask an administrator to set UPSTREAM to "
 	    "the address that it listens on.",
 	    "A server listens at port %u, but only on the address %s, not at %s.", port, ip,
 	    upstream);
@@ -259,7 +259,8 @@ static void
 set_not_accepting(struct ide_reason *r, const char *upstream)
 {
 	set(r, IDE_REASON_NOT_ACCEPTING,
-	    "It may be overloaded or stopped. If this page stays, restart the workspace.",
+	    "It may be overloaded or stopped. If this page does not go away, restart the "
+	    "workspace.",
 	    "A server listens at %s, but does not accept connections.", upstream);
 }
 
@@ -325,7 +326,7 @@ is_listening(const struct ide_reason *r)
 void
 ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 {
-	const struct ide_reason *last_words = facts->last_words;
+	const struct ide_reason *exit_search = facts->exit_search;
 	struct listening listening = {.port = address_port(facts->upstream)};
 
 	if (is_here(facts)) {
@@ -334,7 +335,7 @@ ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 	} else {
 		set_unreachable(r, facts);
 	}
-	if (last_words != NULL &&
-	    (last_words->code == IDE_REASON_OUT_OF_MEMORY || !is_listening(r)))
-		*r = *last_words;
+	if (exit_search != NULL &&
+	    (exit_search->code == IDE_REASON_OUT_OF_MEMORY || !is_listening(r)))
+		*r = *exit_search;
 }

@@ -33,7 +33,7 @@ struct port_scan;
 /* paths: /proc/net/tcp and /proc/net/tcp6, or files like them; they outlive the scan. NULL without
  * memory. */
 struct port_scan *port_scan_new(const char *const paths[2]) MUST_CHECK;
-void port_scan_free(struct port_scan *scan); /* NULL is fine */
+void port_scan_free(struct port_scan *scan); /* does nothing for NULL */
 
 /* Reads about 64 KiB. False after the last step, even if files could not be read. */
 bool port_scan_step(struct port_scan *scan) MUST_CHECK;

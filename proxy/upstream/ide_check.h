@@ -15,7 +15,7 @@ struct ide_check;
  * been freed. */
 typedef void ide_check_fn(unsigned status, struct str text, void *arg);
 
-/* Starts a check. check outlives it. NULL without memory. */
+/* Starts a check. check outlives it. NULL: out of memory. */
 struct ide_check *ide_check_new(struct loop *l, const struct health_check *check,
 				ide_check_fn *done, void *arg) MUST_CHECK;
 void ide_check_cancel(struct ide_check *c);

@@ -14,7 +14,7 @@ struct port_upstreams;
 struct port_upstream; /* one port */
 
 /* options: of each pool, without addresses and idles_count; tls is used for ports that PORTS lists
- * with https. ports outlives the result. NULL without memory. */
+ * with https. ports outlives the result. NULL: out of memory. */
 struct port_upstreams *port_upstreams_new(struct loop *l,
 					  struct deferred_free_queue *deferred_frees,
 					  const struct upstream_options *options,

@@ -23,19 +23,20 @@ struct probe {
 	uint64_t first_ready_ms; /* 0: not yet */
 };
 
-/* Not ready, and nothing under way. The addresses and tls outlive it. With tls, a server listens
- * where the handshake succeeds. */
+/* Initializes a probe as not ready. The addresses and tls outlive it. With tls, a server counts as
+ * listening if the handshake succeeds. */
 void probe_init(struct probe *p, struct loop *l, const struct address *addresses, size_t count,
 		struct tls_context *tls);
 void probe_fini(struct probe *p);
 
-/* The addresses have changed in place: begins with the first one again, not ready. */
+/* Call it after the addresses were changed in place: starts again with the first one, as not ready.
+ */
 void probe_restart(struct probe *p, size_t count);
 
-/* Connects in the background, several times a second at most, and closes at once. */
+/* Connects in the background and closes immediately; at most several times a second. */
 void probe_ask(struct probe *p);
 
-/* Which address to connect to, and what came of that. */
+/* Returns the index of the address to connect to. probe_note records the result. */
 static inline size_t
 probe_choose(const struct probe *p)
 {

@@ -54,7 +54,7 @@ upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	u->deferred_frees = deferred_frees;
 	u->options = *options;
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
-	u->sure_ms = SURE_MS;
+	u->reliable_ms = SURE_MS;
 	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count, u->options.tls);
 	if (options->name.host == NULL)
 		return u;
@@ -84,10 +84,11 @@ connect_somewhere(struct upstream_conn *c, struct err *e)
 		return err_set(e, ERR_CONNECT, "%s: the name is not resolved",
 			       u->options.name.host);
 	for (size_t i = 0; i < u->options.addresses_count; i++) {
-		c->place = probe_choose(&u->probe);
-		if (conn_connect(&c->conn, &u->options.addresses[c->place], u->options.tls, e))
+		c->address_index = probe_choose(&u->probe);
+		if (conn_connect(&c->conn, &u->options.addresses[c->address_index], u->options.tls,
+				 e))
 			return true;
-		probe_note(&u->probe, c->place, false);
+		probe_note(&u->probe, c->address_index, false);
 	}
 	return false;
 }
@@ -97,7 +98,7 @@ can_be_reused(const struct upstream_conn *c)
 {
 	const size_t *idles_count = c->upstream->options.idles_count;
 
-	return c->state == UPSTREAM_WHOLE && c->request_ended && c->keep_alive &&
+	return c->state == UPSTREAM_COMPLETE && c->request_ended && c->keep_alive &&
 	       conn_is_usable(&c->conn) && !conn_is_blocked(&c->conn) && c->in.len == 0 &&
 	       c->upstream->idle_count < UPSTREAM_IDLE_MAX &&
 	       (idles_count == NULL || *idles_count < UPSTREAM_IDLES_MAX);
@@ -181,11 +182,11 @@ upstream_send_body(struct upstream_conn *c, struct str data)
 	} else {
 		conn_send(&c->conn, data);
 	}
-	upstream_on_moved(c);
+	upstream_on_spliced(c);
 }
 
 void
-upstream_on_moved(struct upstream_conn *c)
+upstream_on_spliced(struct upstream_conn *c)
 {
 	c->awaits_100 = false;
 	upstream_touch(c);
@@ -260,11 +261,11 @@ on_readable(void *arg)
 	struct upstream_conn *c = arg;
 
 	upstream_read(c, CONN_READ_ROUND);
-	if (c->handler == NULL || c->state == UPSTREAM_GONE)
+	if (c->handler == NULL || c->state == UPSTREAM_CLOSED)
 		return;
 	if (c->conn.reading)
 		upstream_touch(c);
-	c->handler->on_round(c->arg);
+	c->handler->on_read_done(c->arg);
 }
 
 static void
@@ -272,7 +273,7 @@ on_open(void *arg)
 {
 	struct upstream_conn *c = arg;
 
-	probe_note(&c->upstream->probe, c->place, true);
+	probe_note(&c->upstream->probe, c->address_index, true);
 	upstream_touch(c);
 	if (c->handler != NULL)
 		c->handler->on_drained(c->arg);
@@ -297,7 +298,7 @@ on_conn_failed(const struct err *e, void *arg)
 	struct upstream_conn *c = arg;
 
 	if (c->conn.sent_bytes == 0 && c->conn.received_bytes == 0) {
-		probe_note(&c->upstream->probe, c->place, false);
+		probe_note(&c->upstream->probe, c->address_index, false);
 		upstream_fail(c, c->conn.tls != NULL ? UPSTREAM_NO_TLS : UPSTREAM_UNREACHABLE, e);
 		return;
 	}
@@ -306,9 +307,9 @@ on_conn_failed(const struct err *e, void *arg)
 		c->request_ended = false;
 		upstream_read(c, EARLY_ANSWER_BYTES);
 	}
-	if (c->state == UPSTREAM_WHOLE && c->handler != NULL)
-		c->handler->on_round(c->arg);
-	else if (!deferred_free_is_due(&c->deferred_free) && c->state != UPSTREAM_GONE)
+	if (c->state == UPSTREAM_COMPLETE && c->handler != NULL)
+		c->handler->on_read_done(c->arg);
+	else if (!deferred_free_is_due(&c->deferred_free) && c->state != UPSTREAM_CLOSED)
 		upstream_fail_as_broken(c, e);
 }
 
@@ -342,7 +343,7 @@ connect_new(struct upstream *u, struct err *e)
 }
 
 struct upstream_conn *
-upstream_acquire(struct upstream *u, enum upstream_wish wish,
+upstream_acquire(struct upstream *u, enum upstream_freshness wish,
 		 const struct upstream_handler *handler, void *arg, struct err *e)
 {
 	struct upstream_conn *c = upstream_take_idle(u, wish);

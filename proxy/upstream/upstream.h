@@ -50,13 +50,13 @@ enum upstream_failure {
 struct upstream_handler {
 	void (*on_head)(struct response_head *head, void *arg); /* each 1xx, then the final one */
 	void (*on_body)(struct str data, void *arg);		/* also bytes of a tunnel */
-	struct conn *(*sink)(void *arg);	 /* where the body may be spliced to, or NULL */
-	void (*on_moved)(size_t len, void *arg); /* len bytes were spliced there */
-	void (*on_half_close)(void *arg);	 /* the server shut down its side of a tunnel */
+	struct conn *(*sink)(void *arg);	   /* where the body may be spliced to, or NULL */
+	void (*on_spliced)(size_t len, void *arg); /* len bytes were spliced there */
+	void (*on_half_close)(void *arg);	   /* the server shut down its side of a tunnel */
 	/* End of the response or tunnel. trailers: empty unless the client accepts them. */
 	void (*on_end)(struct headers *trailers, void *arg);
-	void (*on_round)(void *arg);   /* all bytes of this wake-up were delivered: flush */
-	void (*on_drained)(void *arg); /* no longer blocked */
+	void (*on_read_done)(void *arg); /* all bytes of this wake-up were delivered: flush */
+	void (*on_drained)(void *arg);	 /* no longer blocked */
 	void (*on_failed)(enum upstream_failure failure, const struct err *e, void *arg);
 };
 
@@ -65,11 +65,11 @@ struct upstream *upstream_new(struct loop *l, struct deferred_free_queue *deferr
 void upstream_free(struct upstream *u); /* all connections must have been released */
 
 /* A server may close a pooled connection at the moment it is used. A request that can't be repeated
- * needs a connection that the server keeps open for sure, or a new one. */
-enum upstream_wish { UPSTREAM_ANY, UPSTREAM_SURE, UPSTREAM_FRESH };
+ * needs a connection that the server is certain to keep open, or a new one. */
+enum upstream_freshness { UPSTREAM_ANY, UPSTREAM_RELIABLE, UPSTREAM_FRESH };
 
 /* Returns a connection of the pool, or one that is connecting. NULL if there can't be a socket. */
-struct upstream_conn *upstream_acquire(struct upstream *u, enum upstream_wish wish,
+struct upstream_conn *upstream_acquire(struct upstream *u, enum upstream_freshness wish,
 				       const struct upstream_handler *handler, void *arg,
 				       struct err *e) MUST_CHECK;
 
@@ -90,9 +90,9 @@ void upstream_send_end(struct upstream_conn *c);
 void upstream_half_close(struct upstream_conn *c); /* of a tunnel, after all bytes were sent */
 
 /* Returns the connection to which the request body may be spliced, or NULL: see conn_splice. Call
- * upstream_on_moved after bytes were spliced. */
+ * upstream_on_spliced after bytes were spliced. */
 struct conn *upstream_sink(struct upstream_conn *c);
-void upstream_on_moved(struct upstream_conn *c);
+void upstream_on_spliced(struct upstream_conn *c);
 void upstream_flush(struct upstream_conn *c);
 
 bool upstream_is_blocked(const struct upstream_conn *c); /* send no more body until on_drained */

@@ -23,11 +23,11 @@ upstream_fail(struct upstream_conn *c, enum upstream_failure failure, const stru
 
 	if (handler == NULL)
 		upstream_remove_idle(c);
-	if (handler == NULL || c->state == UPSTREAM_GONE) {
+	if (handler == NULL || c->state == UPSTREAM_CLOSED) {
 		upstream_discard(c);
 		return;
 	}
-	c->state = UPSTREAM_GONE;
+	c->state = UPSTREAM_CLOSED;
 	conn_want_read(&c->conn, false);
 	handler->on_failed(failure, e, arg);
 }
@@ -72,10 +72,10 @@ upstream_on_timer(void *arg)
 		upstream_remove_idle(c);
 		upstream_discard(c);
 	} else if (c->conn.state == CONN_CONNECTING) {
-		probe_note(&c->upstream->probe, c->place, false);
+		probe_note(&c->upstream->probe, c->address_index, false);
 		upstream_fail_with(c, UPSTREAM_UNREACHABLE, ERR_TIMEOUT, "connect: timed out");
 	} else if (c->conn.state == CONN_HANDSHAKING) {
-		probe_note(&c->upstream->probe, c->place, false);
+		probe_note(&c->upstream->probe, c->address_index, false);
 		upstream_fail_with(c, UPSTREAM_TIMEOUT, ERR_TIMEOUT, "TLS handshake: timed out");
 	} else if (waits_for_browser(c)) {
 		upstream_touch(c);

@@ -31,7 +31,7 @@ struct upstream_name_options {
 struct upstream_name *upstream_name_new(struct loop *l, const struct upstream_name_options *options,
 					upstream_named_fn *named, void *arg,
 					struct err *e) MUST_CHECK;
-void upstream_name_free(struct upstream_name *n); /* NULL is fine */
+void upstream_name_free(struct upstream_name *n); /* does nothing for NULL */
 
 /* Looks the name up in the background, unless the last look-up was less than retry_ms ago. For when
  * the upstream is needed and no known address accepts connections. */

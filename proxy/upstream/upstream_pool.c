@@ -22,7 +22,7 @@ upstream_discard(struct upstream_conn *c)
 {
 	if (deferred_free_is_due(&c->deferred_free))
 		return;
-	c->state = UPSTREAM_GONE;
+	c->state = UPSTREAM_CLOSED;
 	c->handler = NULL;
 	conn_close(&c->conn);
 	loop_timer_fini(&c->timer);
@@ -51,14 +51,14 @@ upstream_discard_idle(struct upstream *u)
 }
 
 static struct upstream_conn *
-pick_idle(const struct upstream *u, enum upstream_wish wish)
+pick_idle(const struct upstream *u, enum upstream_freshness wish)
 {
 	struct upstream_conn *c = LIST_FIRST(&u->idle);
 
 	if (c == NULL || wish == UPSTREAM_FRESH)
 		return NULL;
-	uint64_t sure_ms = c->is_announced ? c->announced_ms : u->sure_ms;
-	if (wish == UPSTREAM_SURE && loop_now_ms(u->loop) - c->idle_since_ms >= sure_ms)
+	uint64_t reliable_ms = c->is_announced ? c->announced_ms : u->reliable_ms;
+	if (wish == UPSTREAM_RELIABLE && loop_now_ms(u->loop) - c->idle_since_ms >= reliable_ms)
 		return NULL;
 	return c;
 }
@@ -69,21 +69,21 @@ upstream_note_idle_end(const struct upstream_conn *c)
 	struct upstream *u = c->upstream;
 	uint64_t half_ms = (loop_now_ms(u->loop) - c->idle_since_ms) / 2;
 
-	if (half_ms < u->sure_ms)
-		u->sure_ms = half_ms;
+	if (half_ms < u->reliable_ms)
+		u->reliable_ms = half_ms;
 }
 
 /* A connection on which bytes have arrived while it was idle must not be used: they would be taken
  * for the next response. For a request that can be repeated, the result of the event loop's last
  * wait suffices, which needs no system call. */
 static bool
-is_quiet(const struct upstream_conn *c, enum upstream_wish wish)
+is_quiet(const struct upstream_conn *c, enum upstream_freshness wish)
 {
 	return wish == UPSTREAM_ANY ? conn_was_quiet(&c->conn) : conn_is_quiet(&c->conn);
 }
 
 struct upstream_conn *
-upstream_take_idle(struct upstream *u, enum upstream_wish wish)
+upstream_take_idle(struct upstream *u, enum upstream_freshness wish)
 {
 	struct upstream_conn *c;
 

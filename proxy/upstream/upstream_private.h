@@ -18,8 +18,8 @@ enum upstream_state {
 	UPSTREAM_HEAD,	/* waiting for a response head */
 	UPSTREAM_BODY,
 	UPSTREAM_TUNNEL,
-	UPSTREAM_WHOLE, /* the response has ended */
-	UPSTREAM_GONE,	/* failed or closed */
+	UPSTREAM_COMPLETE, /* the response has ended */
+	UPSTREAM_CLOSED,   /* failed or closed */
 };
 
 struct upstream_conn {
@@ -27,7 +27,7 @@ struct upstream_conn {
 	struct upstream *upstream;
 	LIST_ENTRY(upstream_conn) idle; /* linked while in the pool */
 	struct conn conn;
-	size_t place; /* index of its address */
+	size_t address_index; /* of the address it connects to */
 	struct loop_timer timer;
 	const struct upstream_handler *handler; /* NULL: not in use */
 	void *arg;
@@ -70,7 +70,7 @@ struct upstream {
 	size_t in_use_count;
 	uint64_t connects;
 	/* How long idle connections stay open for sure if the server does not announce it. */
-	uint64_t sure_ms;
+	uint64_t reliable_ms;
 	struct probe probe;
 	struct upstream_name *name; /* NULL: the addresses are configured */
 };
@@ -100,7 +100,7 @@ void upstream_on_timer(void *arg);
 
 /* Takes the most recently used connection out of the pool, if it is open and fulfils the wish; else
  * returns NULL. */
-struct upstream_conn *upstream_take_idle(struct upstream *u, enum upstream_wish wish);
+struct upstream_conn *upstream_take_idle(struct upstream *u, enum upstream_freshness wish);
 
 /* Puts a connection into the pool, until its idle timeout. */
 void upstream_put_idle(struct upstream_conn *c);
@@ -114,7 +114,7 @@ void upstream_discard(struct upstream_conn *c);
 /* Discards all connections of the pool. */
 void upstream_discard_idle(struct upstream *u);
 
-/* The server has closed an idle connection: lowers sure_ms accordingly. */
+/* The server has closed an idle connection: lowers reliable_ms accordingly. */
 void upstream_note_idle_end(const struct upstream_conn *c);
 
 #endif

@@ -17,7 +17,7 @@ end_response(struct upstream_conn *c)
 	struct arena *arena = &c->upstream->arena;
 	struct headers trailers = {.count = 0};
 
-	c->state = UPSTREAM_WHOLE;
+	c->state = UPSTREAM_COMPLETE;
 	if (c->trailers.len > 0 &&
 	    !(buf_is_ok(&c->trailers) &&
 	      trailers_parse(buf_view(&c->trailers), c->body.trailers_count, &trailers, arena)))
@@ -170,7 +170,7 @@ take_body(struct upstream_conn *c, char *data, size_t len)
 	}
 	if (produced > 0)
 		c->handler->on_body((struct str){data, produced}, c->arg);
-	if (found == HTTP1_WHOLE && c->state == UPSTREAM_BODY)
+	if (found == HTTP1_COMPLETE && c->state == UPSTREAM_BODY)
 		end_response(c);
 	return consumed;
 }
@@ -188,8 +188,8 @@ take(struct upstream_conn *c, char *data, size_t len)
 		return len;
 	case UPSTREAM_IDLE:
 	case UPSTREAM_BEGUN:
-	case UPSTREAM_WHOLE:
-	case UPSTREAM_GONE:
+	case UPSTREAM_COMPLETE:
+	case UPSTREAM_CLOSED:
 		break;
 	}
 	return 0;
@@ -250,7 +250,7 @@ on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 	}
 	if (used < len && c->state == UPSTREAM_HEAD && !buf_add(&c->in, data + used, len - used))
 		fail_without_memory(c);
-	if (used < len && (c->state == UPSTREAM_WHOLE || c->state == UPSTREAM_IDLE))
+	if (used < len && (c->state == UPSTREAM_COMPLETE || c->state == UPSTREAM_IDLE))
 		on_surplus(c);
 	buf_fini(&held);
 }
@@ -260,7 +260,7 @@ on_bytes(struct upstream_conn *c, char *scratch, size_t len)
 static void
 on_broken_off(struct upstream_conn *c, const struct err *e)
 {
-	if (c->state == UPSTREAM_WHOLE) {
+	if (c->state == UPSTREAM_COMPLETE) {
 		c->keep_alive = false;
 		conn_want_read(&c->conn, false);
 		return;
@@ -303,10 +303,10 @@ sink_of(const struct upstream_conn *c)
 }
 
 static void
-on_moved(struct upstream_conn *c, size_t len)
+on_spliced(struct upstream_conn *c, size_t len)
 {
 	http1_body_consume(&c->body, len);
-	c->handler->on_moved(len, c->arg);
+	c->handler->on_spliced(len, c->arg);
 	if (c->state == UPSTREAM_BODY && http1_body_is_done(&c->body))
 		end_response(c);
 }
@@ -321,7 +321,7 @@ read_once(struct upstream_conn *c, size_t *got, struct err *e)
 			   : conn_read(&c->conn, scratch, c->read_limit, got, e);
 
 	if (result == CONN_READ_SOME && to != NULL)
-		on_moved(c, *got);
+		on_spliced(c, *got);
 	else if (result == CONN_READ_SOME)
 		on_bytes(c, scratch, *got);
 	return result;

@@ -25,7 +25,7 @@ static const struct {
 	 "HOST            remove this computer's access to a workspace"},
 	{"ssh", ssh_client_ssh, "HOST               open a shell in a workspace"},
 	{"ssh-config", ssh_client_config,
-	 "HOST|ZONE   configure ssh, and so VS Code and others, for workspaces"},
+	 "HOST|ZONE   configure ssh for workspaces, also for VS Code and others that use it"},
 	{"trust", ssh_client_trust,
 	 "ZONE             choose workspaces that may get a GitLab token, for automation"},
 };

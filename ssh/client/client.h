@@ -6,8 +6,8 @@
 #ifndef SSH_CLIENT_CLIENT_H
 #define SSH_CLIENT_CLIENT_H
 
-/* Exit codes: 0 done, 1 failed, 2 usage; of `ssh --stdio` 255 for failures, as ssh has it. Each
- * takes the arguments with the command's name first. */
+/* Exit codes: 0 success, 1 failure, 2 usage; `ssh --stdio` fails with 255, like ssh. argv[0] is the
+ * command's name. */
 int ssh_client_login(int argc, char **argv);
 int ssh_client_logout(int argc, char **argv);
 int ssh_client_ssh(int argc, char **argv);

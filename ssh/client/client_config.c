@@ -29,7 +29,7 @@ print_usage(FILE *out, int code)
 		"usage: %s ssh-config HOST|ZONE [--write]\n"
 		"\n"
 		"Prints ssh's configuration for a workspace, or for all below a zone such as\n"
-		"ws.example.com. --write stores it and has ~/.ssh/config include it.\n",
+		"ws.example.com. --write stores it and adds an Include line to ~/.ssh/config.\n",
 		client_name());
 	return code;
 }

@@ -73,7 +73,7 @@ static bool
 read_timeout(uint64_t *timeout_ms, struct err *e)
 {
 	const char *text = getenv(CLIENT_DIAL_VARIABLE);
-	uint64_t seconds = CLIENT_DIAL_S;
+	uint64_t seconds = CLIENT_DIAL_TIMEOUT_S;
 
 	if (text != NULL && text[0] != '\0' &&
 	    !str_to_u64(str_from(text), 1, CLIENT_DIAL_MAX_S, &seconds))

@@ -7,10 +7,10 @@
 
 #include "ssh/client/http/client_http.h"
 
-/* How long it may take, from the look-up of the name to the answer. */
-#define CLIENT_DIAL_S	     15u
-#define CLIENT_DIAL_MAX_S    300u
-#define CLIENT_DIAL_VARIABLE "WORKSPACE_PROXY_CONNECT_TIMEOUT"
+/* Timeout in seconds, from name resolution to the response. */
+#define CLIENT_DIAL_TIMEOUT_S 15u
+#define CLIENT_DIAL_MAX_S     300u
+#define CLIENT_DIAL_VARIABLE  "WORKSPACE_PROXY_CONNECT_TIMEOUT"
 
 /* An open WebSocket; frames that came with the head are client_http_rest. */
 struct client_tunnel {

@@ -135,7 +135,7 @@ client_lock(int *fd, struct err *e)
 			(void)poll(NULL, 0, LOCK_PAUSE_MS);
 			continue;
 		} else {
-			err_set(e, ERR_TIMEOUT, "%s: another %s holds it", path, client_name());
+			err_set(e, ERR_TIMEOUT, "%s: locked by another %s", path, client_name());
 		}
 		return false;
 	}

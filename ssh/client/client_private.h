@@ -17,8 +17,8 @@
 #define CLIENT_TEXT_MAX	  16384u /* of a file or an answer */
 #define CLIENT_TOKEN_MAX  1024u
 
-/* For ssh: those that cost least first, because TLS encrypts all of it once more. Names that every
- * ssh knows, also one that is restricted to FIPS 140: an unknown one would be an error. */
+/* For ssh: the cheapest first, because TLS encrypts everything again. Only ciphers that every ssh
+ * supports, including builds restricted to FIPS 140, because ssh rejects unknown names. */
 #define CLIENT_CIPHERS                                                                             \
 	"aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr"
 
@@ -31,7 +31,7 @@
 void client_program_set(const char *name, const char *argument);
 const char *client_name(void);
 
-/* Its path as a word of ssh's ProxyCommand, which a shell runs. */
+/* Returns this program's path, quoted for ssh's ProxyCommand, which a shell runs. */
 bool client_program(char out[CLIENT_WORD_MAX], struct err *e) MUST_CHECK;
 
 /* Prints "<name of the program>: <message>" to standard error; returns code. */
@@ -107,13 +107,13 @@ bool client_ask(const struct client_host *h, const struct client_login *l, const
 		struct err *e) MUST_CHECK;
 void client_answer_fini(struct client_answer *a);
 
-/* Sets e to why the answer is no success, in a sentence for the user. Returns false. */
+/* Sets e to the reason of a failed request, as a sentence for the user. Returns false. */
 bool client_explain(const struct client_host *h, unsigned status, struct str message,
 		    struct err *e);
 
 /* client_config.c */
 
-/* Writes our ssh_config anew where there is one: hosts and their users have changed. */
+/* Rewrites our ssh_config, if it exists, after hosts or their users have changed. */
 bool client_config_refresh(struct err *e) MUST_CHECK;
 
 #endif

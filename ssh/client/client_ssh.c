@@ -27,13 +27,13 @@ print_usage(FILE *out, int code)
 		      "usage: %s ssh [--token-command COMMAND] HOST [SSH-ARGUMENT...]\n"
 		      "       %s ssh [--token-command COMMAND] --stdio HOST\n"
 		      "\n"
-		      "Opens a shell in the workspace, or runs what the arguments of ssh say.\n"
+		      "Opens a shell in the workspace, or runs ssh with the given arguments.\n"
 		      "--stdio is for ProxyCommand: it carries one SSH connection.\n"
 		      "--token-command prints a GitLab token, for workspaces in a zone that\n"
 		      "`%s trust` has named; or it is in WORKSPACE_PROXY_TOKEN.\n"
 		      "Connecting may take %u seconds, or what " CLIENT_DIAL_VARIABLE "\n"
 		      "says.\n",
-		      name, name, name, CLIENT_DIAL_S);
+		      name, name, name, CLIENT_DIAL_TIMEOUT_S);
 	return code;
 }
 
@@ -63,8 +63,8 @@ note_user(const struct client_host *h, const struct client_login *used, const ch
 			(void)client_fail(&e, EXIT_SSH);
 	}
 	secret_wipe(&l, sizeof(l));
-	(void)fprintf(stderr, "%s: %s: the user there is now %s: connect again\n", client_name(),
-		      h->key, user);
+	(void)fprintf(stderr, "%s: %s: the user name in the workspace is now %s: connect again\n",
+		      client_name(), h->key, user);
 }
 
 static int

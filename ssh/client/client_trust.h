@@ -7,8 +7,8 @@
 
 #include "ssh/client/client_private.h"
 
-/* How to connect: with the environment's GitLab token where the host is in a zone that the user
- * trusts, else by what login stored. */
+/* Chooses the credentials: the GitLab token of the environment if the host is in a trusted zone,
+ * otherwise those that login stored. */
 bool client_credentials(const struct client_host *h, struct client_login *l,
 			struct err *e) MUST_CHECK;
 

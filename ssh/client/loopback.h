@@ -10,7 +10,7 @@
 struct loopback {
 	int fd;
 	uint16_t port;
-	const char *state;  /* of the request for a code; set by the caller, as is: */
+	const char *state;  /* of the request for a code; set by the caller, like issuer */
 	const char *issuer; /* the origin that may answer it (RFC 9207) */
 };
 

@@ -97,7 +97,7 @@ serve(struct ssh_helper *h, int ready_fd)
 			       e.text);
 		break;
 	case LOCK_HELD:
-		helper_tell_ready(ready_fd);
+		helper_notify_ready(ready_fd);
 		return EXIT_DONE;
 	case LOCK_TAKEN:
 		helper_sshd_prepare(h);

@@ -8,8 +8,8 @@
 #define SSH_HELPER_HELPER_H
 
 /*
- * The program. Exit codes: 0 done (`start`: it is listening in the background, or was already),
- * 1 it can't run, 2 usage.
+ * The program. Exit codes: 0 success (`start`: it listens in the background, or already did), 1
+ * failure, 2 usage.
  */
 int ssh_helper_run(int argc, char **argv);
 

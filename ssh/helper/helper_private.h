@@ -57,16 +57,16 @@ bool helper_program_shipped(struct helper_program *p, const char *name) MUST_CHE
 struct helper_command {
 	char *words[HELPER_WORDS_MAX]; /* ends with NULL; owned */
 	size_t count;
-	bool is_ok; /* nothing was left out */
+	bool is_ok; /* false: out of memory, or too many words */
 };
 
-/* The words that start the program; its arguments are added behind them. */
+/* Starts an argument vector with the program's own words; helper_command_add appends arguments. */
 void helper_command_begin(struct helper_command *c, const struct helper_program *p);
 void helper_command_add(struct helper_command *c, const char *word);
 void helper_command_free(struct helper_command *c);
 
-/* Runs it and waits, HELPER_RUN_S at most; its output goes to output_fd, or where ours goes if that
- * is -1. Whether it succeeded. */
+/* Runs the command and waits for at most HELPER_RUN_S seconds. Its output goes to output_fd; -1: to
+ * ours. Returns whether it succeeded. */
 bool helper_command_run(struct helper_command *c, int output_fd) MUST_CHECK;
 
 /* helper_account.c */
@@ -97,7 +97,7 @@ _Noreturn void helper_connection_run(const struct ssh_helper *h, int fd);
 /* helper_serve.c */
 
 /* Writes one byte to this descriptor, unless it is -1, and closes it. */
-void helper_tell_ready(int ready_fd);
+void helper_notify_ready(int ready_fd);
 
 /* Listens and serves until SIGTERM. Tells ready_fd as soon as it listens. */
 bool helper_serve(struct ssh_helper *h, int ready_fd, struct err *e) MUST_CHECK;

@@ -204,7 +204,7 @@ stop_all(struct server *s)
 }
 
 void
-helper_tell_ready(int ready_fd)
+helper_notify_ready(int ready_fd)
 {
 	if (ready_fd < 0)
 		return;
@@ -220,7 +220,7 @@ helper_serve(struct ssh_helper *h, int ready_fd, struct err *e)
 
 	if (!set_signals(e) || !open_socket(&s, e))
 		return false;
-	helper_tell_ready(ready_fd);
+	helper_notify_ready(ready_fd);
 	while (!is_stopped) {
 		struct pollfd wait = {.fd = s.fd, .events = POLLIN};
 		int fd = -1;

@@ -196,7 +196,7 @@ def test_a_reset_in_a_body_is_passed_on(stage):
         b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
     ],
 )
-def test_bytes_behind_a_response_are_nobodys(stage, answer, later):
+def test_bytes_after_a_response_are_discarded(stage, answer, later):
     """No request ever sees what was left over from another one's answer."""
     evil = HEAD + b"Content-Length: 4\r\n\r\nevil"
 

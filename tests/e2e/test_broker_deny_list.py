@@ -78,7 +78,7 @@ def test_denied_while_gitlab_answers(listed, gitlab, deny):
 
 
 @pytest.mark.parametrize("content", ["host", "user sasha", "kiwi.ws.example.com", "user 0", "host a b", "host *.x"])
-def test_a_list_that_is_wrong_changes_nothing(listed, gitlab, deny, content):
+def test_an_invalid_deny_list_keeps_the_old_one(listed, gitlab, deny, content):
     kiwi = Asker(listed, host_of(listed))
     mine = redeem(kiwi, gitlab)
     change(listed, deny, f"host {host_of(listed)}\n")

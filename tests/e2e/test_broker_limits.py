@@ -114,7 +114,7 @@ def test_few_at_once_of_one_host(relay, gitlab):
         assert {f.result().outcome for f in waiting} <= {"ok", "lost"}
 
 
-def test_all_places_taken(relay, gitlab):
+def test_the_limit_of_concurrent_requests(relay, gitlab):
     """Sixteen workspaces with four requests each while GitLab is slow: one more is told to wait, at once."""
     gitlab.faults.add("token", delay_s=PATIENCE_S)
     askers = [Asker(relay, host_of(relay, f"w{number // 4}")) for number in range(64)]

@@ -152,7 +152,7 @@ def test_attributes_that_git_ignores(gitlab, certificates, target):
     """From 100 MiB on."""
     files = {".gitattributes": (0o100644, CRLF_RULE + b"#\n" * (50 * 1024 * 1024)), **CRLF}
     result = clone_of(gitlab, certificates, target, files)
-    assert result.returncode == 0 and "attributes of a folder ignored: the file is too large" in result.stderr, result.stderr
+    assert result.returncode == 0 and ".gitattributes ignored: the file is too large" in result.stderr, result.stderr
     assert (target / "x.txt").read_bytes() == b"a\n"
 
 

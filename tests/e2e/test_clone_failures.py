@@ -214,7 +214,7 @@ def test_words_in_place_of_a_pack(settings, target, token, gitlab, body, depth):
 
 
 @pytest.mark.parametrize("only", [packet(b"\x01"), packet(b"\x02Counting.\n")], ids=["keep-alive", "progress"])
-def test_a_server_that_only_talks(settings, target, token, gitlab, only):
+def test_progress_messages_without_data(settings, target, token, gitlab, only):
     """Its packets arrive all the time, and none has data."""
     gitlab.faults.add("git-upload-pack", body=packet(b"NAK\n") + only * 4000, bytes_per_s=1000, content_type=RESULT)
     result = by_hand({**settings, "CLONE_TOKEN": token, "CLONE_STALL_TIMEOUT": "150ms", "CLONE_RETRIES": "0"})
@@ -232,7 +232,7 @@ def test_words_are_text(settings, target, token, gitlab):
     assert "\x1b" not in result.stderr and "\u202e" not in result.stderr and len(result.stderr) < 3000
 
 
-def test_pages_are_no_words(settings, target, token, gitlab):
+def test_html_is_not_shown_as_a_refusal(settings, target, token, gitlab):
     gitlab.faults.add("git-info-refs", status=403, body="<html>x</html>", content_type="text/html")
     result = by_hand({**settings, "CLONE_TOKEN": token})
     assert_failed(result, "no_access", target)

@@ -46,7 +46,7 @@ DISGUISES = [b".git", b".GIT", b".Git ", b".git.", b"git~1", b"GIT~1", b".git::$
 
 
 @pytest.mark.parametrize("names, depth, modes", [(DISGUISES, 0, ["40000"]), (DISGUISES[:3], 0, ["100644", "120000"]), (DISGUISES[4:7], 2, ["40000"])])
-def test_git_in_disguise(settings, target, bare, names, depth, modes):
+def test_alternative_spellings_of_dot_git(settings, target, bare, names, depth, modes):
     """As a folder with a hook, at the top and further down; also as a file and as a link."""
     hook = blob(bare, "#!/bin/sh\ntouch /tmp/never\n")
     hooks = raw_tree(bare, [("40000", b"hooks", raw_tree(bare, [("100755", b"post-checkout", hook)]))])
@@ -189,7 +189,7 @@ def number(value):
 
 
 @pytest.mark.parametrize("what", ["size", "delta", "count", "short", "checksum"])
-def test_packs_that_lie(settings, target, gitlab, what):
+def test_packs_with_false_sizes(settings, target, gitlab, what):
     base = zlib.compress(b"x" * 100)
     if what == "size":  # of an object: a terabyte, says its head
         pack = pack_of([(3, 1 << 40, base)])

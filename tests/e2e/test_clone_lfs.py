@@ -364,7 +364,7 @@ def test_answers_that_are_none(settings, target, gitlab, answer):
 def test_stalled_downloads(settings, target, gitlab):
     gitlab.faults.add("lfs-object", stall_after=1_000_000)
     result = by_hand({**settings, "CLONE_STALL_TIMEOUT": "500ms"})
-    assert result.returncode == 0 and MISSING in result.stderr and "no byte from" in result.stderr
+    assert result.returncode == 0 and MISSING in result.stderr and "no data from" in result.stderr
     gitlab.faults.released.set()
 
 

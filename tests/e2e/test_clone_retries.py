@@ -80,7 +80,7 @@ def test_token_that_is_never_taken(make_proxy, gitlab, upstream, target, client)
     assert not target.exists()
 
 
-def test_who_went_on_without_is_not_overtaken(make_proxy, gitlab, upstream, target, client):
+def test_a_skipped_clone_is_not_restarted(make_proxy, gitlab, upstream, target, client):
     """The IDE is open by the time that the token has been renewed."""
     proxy = make_proxy(gitlab, upstream, CLONE_URL=gitlab.git_url(gitlab.project), CLONE_DIR=target)
     gitlab.faults.add("git-info-refs", status=401, times=2)

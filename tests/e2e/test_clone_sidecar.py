@@ -150,7 +150,7 @@ def test_worker_ends_with_a_sidecar_that_was_killed(cloning, target):
 
 
 @pytest.mark.parametrize("kind, words", [("repository", "a repository other than"), ("files", "contains files but no repository")])
-def test_way_on_past_what_was_there(make_proxy, gitlab, upstream, target, client, kind, words):
+def test_the_ide_opens_despite_an_existing_target(make_proxy, gitlab, upstream, target, client, kind, words):
     """What others put there is left alone, said, and the IDE opens when a person asks for it."""
     target.mkdir(parents=True)
     if kind == "repository":

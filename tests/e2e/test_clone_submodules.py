@@ -314,7 +314,7 @@ def test_spellings_of_gitmodules(settings, certificates, target, gitlab, tmp_pat
     assert not found, pprint.pformat(found, width=160)
 
 
-def test_one_odd_entry_costs_itself(settings, target, gitlab):
+def test_an_invalid_entry_is_skipped(settings, target, gitlab):
     lib = gitlab.add_project("group/lib", gitlab.sasha)
     text = """[submodule "odd\n\tpath = odd\n\turl = ../lib.git\n[submodule "../up"]\n\tpath = up\n\turl = ../lib.git
 [submodule "lib"] path = "l\\

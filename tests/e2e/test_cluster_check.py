@@ -129,7 +129,7 @@ MUTATING = "MutatingWebhookConfiguration"
 FAULTS = {
     "an old node": (
         change("Node", "one", lambda n: n["status"]["nodeInfo"].update(kubeletVersion="v1.28.9-gke.1")),
-        "Node/one: kubelet v1.28.9-gke.1: sidecars are native ones",
+        "Node/one: kubelet v1.28.9-gke.1: native sidecars need Kubernetes 1.29",
     ),
     "no configuration": (remove(MUTATING, "workspace-proxy"), "so nothing is injected"),
     "fail open": (change(MUTATING, "workspace-proxy", set_hook("failurePolicy", "Ignore")), "is not Fail"),
@@ -150,7 +150,7 @@ FAULTS = {
         change("Namespace", "workspaces", lambda n: n["metadata"].update(labels={manifests.LABEL: "true"})),
         'Namespace/workspaces: label workspace-proxy.io/inject: "true" has no effect: expected enabled',
     ),
-    "no policy": (remove("NetworkPolicy", "workspaces"), "no NetworkPolicy admits only the sidecar's port"),
+    "no policy": (remove("NetworkPolicy", "workspaces"), "no NetworkPolicy restricts access to workspaces to the sidecar's port"),
     "no secret": (remove("Secret", "workspace-proxy-kiwi"), "Pod/workspaces/kiwi-1: there is no Secret"),
     "no sidecar": (
         change("Pod", "kiwi-1", lambda p: p["spec"].update(initContainers=[])),
@@ -206,14 +206,14 @@ def test_no_policy_where_the_first_pod_has_no_sidecar(cluster):
     bare["spec"]["initContainers"] = []
     del cluster["NetworkPolicy", policy_of(cluster)]
     said = check({("Pod", "kiwi-0"): bare} | cluster, code=1)
-    assert said.count("Namespace/workspaces: no NetworkPolicy admits only the sidecar's port") == 1, said
+    assert said.count("Namespace/workspaces: no NetworkPolicy restricts access to workspaces to the sidecar's port") == 1, said
 
 
 def test_another_authority(cluster, tmp_path):
     other = run(["webhook-certs", SERVICE, str(tmp_path)]).stdout.strip()
     set_bundle(other)(cluster[MUTATING, "workspace-proxy"])
     said = check(cluster, code=1)
-    assert "caBundle has not signed the certificate in Secret/workspace-proxy/workspace-proxy-webhook-tls" in said
+    assert "caBundle does not verify the certificate in Secret/workspace-proxy/workspace-proxy-webhook-tls" in said
 
 
 def test_a_certificate_for_another_service(cluster, tmp_path):
@@ -240,7 +240,7 @@ def test_old_sidecars(cluster):
 def test_what_is_not_seen_is_said(cluster):
     kept = {key: d for key, d in cluster.items() if key[0] in (MUTATING, "ValidatingWebhookConfiguration")}
     said = check(kept, code=0)
-    for what in ("the API server's version", "versions of nodes", "labels of namespaces", "whether secrets are there"):
+    for what in ("the API server's version", "versions of nodes", "labels of namespaces", "whether secrets exist"):
         assert f"not checked: {what}" in said, said
 
 

@@ -392,7 +392,7 @@ def test_the_sidecar_ends_and_comes_back(cloned, gitlab, workspace, target, path
 
 
 def test_two_sidecars_do_not_share_a_socket(cloned, make_proxy, gitlab, upstream, path):
-    with pytest.raises(StartFailed, match="another process listens there"):
+    with pytest.raises(StartFailed, match="in use by another process"):
         make_proxy(gitlab, upstream, CREDENTIAL_SOCKET=path)
     assert "password=" in helper("get", request_for(gitlab), path).stdout
     path_of_a_file = path.parent / "file"

@@ -117,7 +117,7 @@ def note(name, count, before, during, after):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_nothing_stays_of_it(make_stage, name):
+def test_resources_are_released_after_an_attack(make_stage, name):
     act, count, listener, most_kib = CASES[name]
     stage = make_stage(HTTP_ADDRESS="127.0.0.1:0", **SHORT)
     for _ in range(3):

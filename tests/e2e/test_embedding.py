@@ -189,7 +189,7 @@ def test_never_a_login_in_a_frame(make_ports, client, servers):
     assert embed(client, first.origin + "/a.png", proxy.origin, IMAGE)[-1].json()["error"] == "login_required"
 
 
-def test_a_frame_whose_page_says_nothing_of_itself(stage, client):
+def test_a_frame_without_a_referrer(stage, client):
     """Referrer-Policy: no-referrer. It may be the workspace's page, which alone can show what comes."""
     proxy, first, _ = stage
     page = embed(client, first.origin + "/app", proxy.origin, referer="")[0]

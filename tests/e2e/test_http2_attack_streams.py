@@ -39,7 +39,7 @@ def test_responses_that_are_not_taken(stage, window):
             a.socket.close()
 
 
-def test_windows_that_open_by_an_octet(stage):
+def test_windows_that_open_one_byte_at_a_time(stage):
     """Large responses on many streams, each of which may send one more octet with each SETTINGS."""
     with Cost(stage.proxy):
         for _ in range(CONNECTIONS):

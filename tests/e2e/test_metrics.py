@@ -106,7 +106,7 @@ def test_requests(stage):
     assert after.get("workspace_proxy_http_requests_in_flight") == 0
 
 
-def test_what_lasts_is_seen_while_it_does(make_stage):
+def test_open_connections_are_in_the_metrics(make_stage):
     stage = make_stage()
     with opened(stage) as raw:
         raw.send_frame(websocket.TEXT, b"x" * 1000)

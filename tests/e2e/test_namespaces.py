@@ -87,7 +87,7 @@ def test_a_pod_says_otherwise(api, webhook, tmp_path):  # noqa: F811
 @pytest.mark.parametrize("name", ["authorization", "image", "secret", "users", "sidecar_user", "name"])
 def test_a_namespace_can_not_set(api, webhook, name):  # noqa: F811
     put(api, "ws", **{name: "public"})
-    assert f"settings of the namespace: {name.replace('_', '-')}: there is no such" in why_not(webhook, unlabelled())
+    assert f"settings of the namespace: {name.replace('_', '-')}: unknown setting" in why_not(webhook, unlabelled())
 
 
 def test_settings_are_read_once_for_a_while(api, webhook):  # noqa: F811

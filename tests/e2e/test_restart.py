@@ -60,8 +60,8 @@ def test_no_request_fails_when_one_process_replaces_another(make_stage, tmp_path
 @pytest.mark.parametrize(
     "sockets, expected",
     [
-        ({"web": "listening"}, 'no listener that is on is named "web"'),
-        ({"http": "listening"}, 'no listener that is on is named "http"'),
+        ({"web": "listening"}, 'no enabled listener is named "web"'),
+        ({"http": "listening"}, 'no enabled listener is named "http"'),
         ({"https": "bound"}, 'LISTEN_FDS: "https": descriptor 3 does not listen'),
         ({"https": "datagram"}, "is not a stream socket"),
         ({"https": "listening", "": "listening"}, "descriptor 4 has no name"),

@@ -51,7 +51,7 @@ LONG_IDLE = {"HEAD_TIMEOUT": "300s", "KEEPALIVE_TIMEOUT": "300s"}
 
 
 @pytest.mark.parametrize("gitlab_is_slow", [False, True])
-def test_a_storm_at_expiry_refreshes_once(make_proxy, gitlab, upstream, client, gitlab_is_slow):
+def test_concurrent_requests_at_expiry_refresh_once(make_proxy, gitlab, upstream, client, gitlab_is_slow):
     """The last answer is too old, so every request of the storm has to wait."""
     proxy = make_proxy(gitlab, upstream, AUTHORIZATION_INTERVAL="3s", AUTHORIZATION_GRACE="0s", **LONG_IDLE)
     cookie = login(proxy, client)

@@ -39,7 +39,7 @@ class Managed(Plain):
         return ["env", *(f"{k}={v}" for k, v in self.variables.items()), program, *arguments]
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
-def test_a_service_manager_hears_of_everything(make_proxy, gitlab, upstream, tmp_path, kind):
+def test_service_manager_notifications(make_proxy, gitlab, upstream, tmp_path, kind):
     name = f"{'@' if kind == 'abstract' else ''}{tmp_path}/notify"
     with manager_at(name) as manager:
         proxy = make_proxy(gitlab, upstream, runner=Managed(NOTIFY_SOCKET=name, WATCHDOG_USEC="200000"))
@@ -65,7 +65,7 @@ def test_a_relay_tells_as_well(make_relay, gitlab, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["/nonexistent/notify", "nonsense", "@" + "x" * 200])
-def test_a_manager_that_is_not_there_is_no_reason_not_to_serve(make_proxy, gitlab, upstream, client, name):
+def test_serves_without_a_reachable_service_manager(make_proxy, gitlab, upstream, client, name):
     proxy = make_proxy(gitlab, upstream, runner=Managed(NOTIFY_SOCKET=name))
     assert "NOTIFY_SOCKET: " in proxy.wait_for_log(message="service manager not notified")["error"]
     assert client.login(proxy.origin + "/", "sasha", "sasha-password").status == 200
@@ -87,7 +87,7 @@ def test_process_1_ends_in_order(make_proxy, gitlab, upstream, client):
 
 
 @needs_namespaces
-def test_process_1_collects_orphans(make_proxy, gitlab, upstream):
+def test_process_1_reaps_orphans(make_proxy, gitlab, upstream):
     proxy = make_proxy(gitlab, upstream, runner=FirstProcess())
     pid = proxy.runner.pid(proxy.process)
     ends = [leave_orphan(pid) for _ in range(3)]

@@ -132,7 +132,7 @@ def test_lost_access_closes_websockets(impatient, gitlab, client):
         assert opcode == websocket.CLOSE and websocket.close_code(payload)
 
 
-def test_an_unreachable_gitlab_is_forgiven_for_a_while(impatient, gitlab, client):
+def test_sessions_continue_during_the_grace_period(impatient, gitlab, client):
     client.login(impatient.origin + "/", "sasha", "sasha-password")
     gitlab.faults.add("graphql", status=503)
     while not gitlab.requests.count(endpoint="graphql", status=503):
@@ -142,7 +142,7 @@ def test_an_unreachable_gitlab_is_forgiven_for_a_while(impatient, gitlab, client
     eventually(lambda: client.navigate(impatient.origin + "/").status == 200)
 
 
-def test_what_an_outage_ends_is_told_so_and_the_session_goes_on(impatient, gitlab, upstream, client):
+def test_an_outage_ends_requests_with_its_reason_but_not_the_session(impatient, gitlab, upstream, client):
     """A WebSocket and a request that waits for the IDE, neither of which makes the proxy ask GitLab."""
     import websocket
 

@@ -279,7 +279,7 @@ def test_the_bound(make_sharing, bound, allowed):
 # Until when
 
 
-def test_its_end_cuts_everything(make_sharing, servers):
+def test_the_end_of_a_share_closes_all_connections(make_sharing, servers):
     sharing = make_sharing()
     first = sharing.hosts[0]
     sharing.share("gitlab")
@@ -319,7 +319,7 @@ def test_without_a_state_directory_a_restart_ends_them(make_sharing):
     assert reply.status == 401
 
 
-def test_a_lower_bound_ends_what_goes_further(make_sharing, tmp_path, make_client):
+def test_a_stricter_limit_ends_wider_shares(make_sharing, tmp_path, make_client):
     sharing = make_sharing(STATE_DIR=tmp_path)
     first, second = sharing.hosts
     sharing.share("public", first)
@@ -357,7 +357,7 @@ def test_a_file_of_another_version_shares_nothing(make_sharing, tmp_path, conten
     file.write_bytes(content)
     sharing.proxy.start_again()
     assert "shared" not in sharing.state()
-    sharing.proxy.wait_for_log(message="file of shares set aside; ports have to be shared again")
+    sharing.proxy.wait_for_log(message="share file set aside; ports have to be shared again")
     assert list(tmp_path.glob("shares.corrupt-*"))
 
 

@@ -381,7 +381,7 @@ def test_strangers_are_still_limited_on_a_public_port(make_sharing):
 
 
 @pytest.mark.parametrize("setting, most", [("WEBSOCKETS_MAX", 4), ("CONNECTIONS_MAX", 8)])
-def test_strangers_leave_places_to_users(make_sharing, servers, setting, most):
+def test_public_requests_leave_room_for_users(make_sharing, servers, setting, most):
     sharing = make_sharing(**{setting: str(most)})
     first = sharing.hosts[0]
     sharing.share("public")
@@ -398,7 +398,7 @@ def test_strangers_leave_places_to_users(make_sharing, servers, setting, most):
         wait_until(lambda: ask(sharing, first.host, "/x", PROGRAM.items()).status == 200, what="a place")
 
 
-def test_strangers_use_keeps_no_workspace_awake(make_sharing, make_client):
+def test_public_requests_are_not_activity(make_sharing, make_client):
     sharing = make_sharing()
     first = sharing.hosts[0]
     sharing.share("public")

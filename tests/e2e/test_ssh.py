@@ -346,7 +346,7 @@ def test_it_is_off_by_default(make_proxy, gitlab, upstream, token):
 
 def test_problems_have_a_sentence(proxy, container, token):
     reply = ask(proxy, token).response
-    assert reply.status == 503 and reply.json()["message"] == "the SSH helper does not run in the workspace"
+    assert reply.status == 503 and reply.json()["message"] == "the SSH helper is not running in the workspace"
     assert reply.json()["error"] == "ssh_unavailable"
 
 
@@ -365,7 +365,7 @@ def test_a_user_without_an_account(make_proxy, gitlab, upstream, token):
 
 
 def test_ready_and_the_status_page_name_the_problem(proxy, container, client):
-    sentence = "the SSH helper does not run in the workspace"
+    sentence = "the SSH helper is not running in the workspace"
 
     def problems():
         return {p["part"]: p["why"] for p in admin(proxy, "/ready")["problems"]}

@@ -65,7 +65,7 @@ def test_a_token_of_a_command(laptop, proxy, token):
         assert result.returncode == 255 and b"the token command: not a token: it contains spaces" in result.stderr, output
 
 
-def test_it_goes_to_trusted_zones_only(laptop, proxy, token):
+def test_the_token_is_sent_to_trusted_zones_only(laptop, proxy, token):
     port = proxy.host.partition(":")[2]
     for zone in [f"other.localhost:{port}", f"space.localhost:{port}", proxy.name, f"a.{proxy.host}"]:
         trust(laptop, zone)

@@ -145,7 +145,7 @@ def test_the_user_there_has_changed(container, computer, proxy, client):
     (stored,) = (computer.configuration / "hosts").iterdir()
     stored.write_text(stored.read_text().replace(f'"user":"{container.user}"', '"user":"before"'))
     result = computer.ssh("true")
-    assert result.returncode == 255 and f"the user there is now {container.user}: ".encode() in result.stderr
+    assert result.returncode == 255 and f"the user name in the workspace is now {container.user}: ".encode() in result.stderr
     assert computer.user == container.user and stored.stat().st_mode & 0o777 == 0o600
     result = computer.tool("ssh", proxy.name, "id -un")
     assert result.stdout.decode().strip() == container.user and b"is now" not in result.stderr, result.stderr
@@ -225,10 +225,10 @@ def write_login(computer, host, certificates):
         ([b"HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\n{"], b"the request was refused"),
         ([b"HTTP/1.1 101 x\r\n\r\n"], b"malformed answer"),
         ([b"SSH-2.0-OpenSSH\r\n\r\n"], b"malformed answer"),
-        ([b"HTTP/1.1 200 OK\r\n"], b"closed too early"),
+        ([b"HTTP/1.1 200 OK\r\n"], b"closed before the response was complete"),
         ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70000], b"the response is too long"),
         ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3000], b"the response is too long"),
-        ([], b"closed too early"),
+        ([], b"closed before the response was complete"),
     ],
     ids=["length", "chunked", "interim", "no length", "401", "404", "421", "cut", "101", "no HTTP", "cut head", "long",
          "endless", "nothing"],

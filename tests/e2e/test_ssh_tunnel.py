@@ -32,7 +32,7 @@ def proxy(make_proxy, gitlab, upstream, container):
 def test_a_helper_that_lies(proxy, container, token, answer):
     LyingHelper(container.socket, answer)
     reply = ask(proxy, token).response
-    assert reply.status == 503 and reply.json()["message"] == "the SSH helper gave no valid answer"
+    assert reply.status == 503 and reply.json()["message"] == "the SSH helper sent an invalid answer"
 
 
 def test_a_helper_that_hangs(proxy, container, token):

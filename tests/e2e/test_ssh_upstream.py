@@ -12,7 +12,7 @@ import websocket
 from proxy import wait_until
 from ssh import KEY, OK, Container, Sshd, admin, ask
 
-NO_SSHD = "sshd does not run in the workspace"
+NO_SSHD = "sshd is not running in the workspace"
 
 
 class Listener:
@@ -180,7 +180,7 @@ def test_who_may_listen_at_the_socket(make_proxy, gitlab, upstream, container, t
         if is_trusted:
             assert reply.status == 200 and reply.json()["available"]
         else:
-            assert reply.json()["message"] == "another user than the workspace's listens at SSH_SOCKET"
+            assert reply.json()["message"] == "a process of the wrong user listens at SSH_SOCKET"
     finally:
         process.kill()
         process.communicate()

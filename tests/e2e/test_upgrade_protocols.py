@@ -329,8 +329,8 @@ def test_a_server_without_an_end_of_its_answer(make_stage, server):
 @pytest.mark.parametrize(
     "value, said",
     [
-        ("tcp,h2c", "h2c would carry requests past the sign-in"),
-        ("HTTP/2.0", "would carry requests past the sign-in"),
+        ("tcp,h2c", "h2c would let requests bypass the sign-in"),
+        ("HTTP/2.0", "would let requests bypass the sign-in"),
         ("websocket", "always passes"),
         ("tcp, SPDY/", "not the name of a protocol"),
         ("a,b,c,d,e,f,g,h,i", "more than 8"),

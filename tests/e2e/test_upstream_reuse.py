@@ -281,7 +281,7 @@ def test_an_answer_before_the_body_was_read_ends_the_connection(stage):
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_what_comes_unasked_is_no_answer(stage, at_once):
+def test_unsolicited_bytes_close_the_connection(stage, at_once):
     """Behind a response, or later while the connection is idle."""
     forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
     received, sent = threading.Semaphore(0), threading.Semaphore(0)

@@ -202,7 +202,7 @@ def test_containers_for_debugging(webhook):
         assert webhook.patch(pod, **update) == []
 
 
-def test_what_the_author_can_mend_is_said(webhook):
+def test_problems_in_a_pod_are_reported(webhook):
     response = webhook.review("/mutate", manifests.pod(image="evil:1", upstream_prot="1"))
     assert response["allowed"] is False and "patch" not in response
     message = response["status"]["message"]

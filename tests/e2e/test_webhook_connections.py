@@ -71,7 +71,7 @@ def test_many_reviews_on_one_connection(webhook):
         assert connection.sock is own, "it is the same connection"
 
 
-def test_who_asks_for_the_end_gets_it(webhook):
+def test_connection_close_is_honoured(webhook):
     with webhook.connect() as connection:
         connection.sendall(PING.replace(b"\r\n\r\n", b"\r\nConnection: keep-alive, Close\r\n\r\n"))
         assert read_reply(connection) == (200, False, "OK\n")

@@ -45,14 +45,14 @@ open_request(struct str text, bool is_ours)
 	struct broker_channel channel;
 	struct broker_request r;
 	struct buf memory;
-	enum relay_finding finding;
+	enum relay_result finding;
 
 	buf_init(&memory, BROKER_REQUEST_MAX);
 	finding = broker_request_open(&r, text, &settings, NOW_MS, &memory, &channel);
-	err_assert(is_ours || finding != RELAY_GOOD);
-	if (finding == RELAY_GOOD)
+	err_assert(is_ours || finding != RELAY_VALID);
+	if (finding == RELAY_VALID)
 		check_request(&r);
-	err_assert((channel.key != NULL) == (finding == RELAY_GOOD || finding == RELAY_STALE));
+	err_assert((channel.key != NULL) == (finding == RELAY_VALID || finding == RELAY_STALE));
 	broker_channel_fini(&channel);
 	buf_fini(&memory);
 }

@@ -55,14 +55,14 @@ decode(struct str text, size_t piece, struct buf *out, struct buf *trailers, siz
 		found = http1_body_decode(&b, copy, part.len, &consumed, &produced);
 		err_assert(produced <= consumed && consumed <= part.len);
 		err_assert(found != HTTP1_MORE || consumed == part.len);
-		err_assert(http1_body_is_done(&b) == (found == HTTP1_WHOLE));
+		err_assert(http1_body_is_done(&b) == (found == HTTP1_COMPLETE));
 		buf_add(out, copy, produced);
 		free(copy);
 		*used += consumed;
 		text = str_skip(text, part.len);
 	}
 	err_assert(buf_is_ok(out) && buf_is_ok(trailers));
-	if (found == HTTP1_WHOLE)
+	if (found == HTTP1_COMPLETE)
 		check_trailers(buf_view(trailers), b.trailers_count);
 	return found;
 }

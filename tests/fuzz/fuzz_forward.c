@@ -258,7 +258,7 @@ check_request(struct str head, const struct http1_scan *scan, struct str token_h
 			http1_write_end(&out);
 		err_assert(buf_is_ok(&out));
 		struct str text = buf_view(&out);
-		err_assert(http1_scan_head(&scan_again, text, &wide, &status) == HTTP1_WHOLE);
+		err_assert(http1_scan_head(&scan_again, text, &wide, &status) == HTTP1_COMPLETE);
 		err_assert(scan_again.at == text.len);
 		err_assert(http1_parse_request(text, &scan_again, &again, &persistence, &arena,
 					       &status, &e));
@@ -360,7 +360,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct http1_scan scan = {0};
 	unsigned status;
 
-	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_WHOLE)
+	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_COMPLETE)
 		return 0;
 	char *head = fuzz_copy(str_take(input, scan.at));
 	if (str_starts_with(input, STR("HTTP/")))

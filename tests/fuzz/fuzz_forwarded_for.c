@@ -97,7 +97,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_add_str(&head, input);
 	buf_add_str(&head, STR("\r\n\r\n"));
 	if (buf_is_ok(&head) &&
-	    http1_scan_head(&scan, buf_view(&head), &limits, &status) == HTTP1_WHOLE &&
+	    http1_scan_head(&scan, buf_view(&head), &limits, &status) == HTTP1_COMPLETE &&
 	    http1_parse_request(str_take(buf_view(&head), scan.at), &scan, &r, &persistence, &arena,
 				&status, &e))
 		check(&r.headers, peer, &arena);

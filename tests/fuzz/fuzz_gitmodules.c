@@ -33,7 +33,7 @@ check_url(struct str url)
 }
 
 static void
-on_odd(const struct gitmodules_odd *odd, void *arg)
+on_odd(const struct gitmodules_issue *odd, void *arg)
 {
 	size_t *last = arg;
 

@@ -167,7 +167,7 @@ receive(struct server *server, struct str bytes, uint64_t now_ms)
 	free(copy);
 	ok = http2_pump(server->codec) && ok && !server->failed;
 	if ((server->habits & 64u) != 0)
-		http2_rest(server->codec);
+		http2_trim_idle(server->codec);
 	if (ok)
 		check_pending(server);
 	return ok;

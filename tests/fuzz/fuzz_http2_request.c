@@ -79,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned status;
 
 	(void)fuzz_take_byte(&input);
-	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_WHOLE)
+	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_COMPLETE)
 		return 0;
 	char *head = fuzz_copy(str_take(input, scan.at));
 	arena_init(&arena, 1 << 20);

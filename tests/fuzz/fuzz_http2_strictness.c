@@ -75,7 +75,7 @@ check(const struct request_head *two)
 	buf_init(&head, TEXT_MAX);
 	write_head(&head, two);
 	err_assert(buf_is_ok(&head));
-	err_assert(http1_scan_head(&scan, buf_view(&head), &limits, &status) == HTTP1_WHOLE);
+	err_assert(http1_scan_head(&scan, buf_view(&head), &limits, &status) == HTTP1_COMPLETE);
 	err_assert(scan.at == head.len);
 	arena_init(&arena, 1 << 20);
 	err_assert(http1_parse_request((struct str){head.data, head.len}, &scan, &one, &persistence,

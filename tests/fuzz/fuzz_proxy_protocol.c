@@ -28,7 +28,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t used = 0;
 	size_t used_again = 0;
 
-	if (parse(input, &used, &client) != PROXY_PROTOCOL_WHOLE) {
+	if (parse(input, &used, &client) != PROXY_PROTOCOL_COMPLETE) {
 		err_assert(input.len <= PROXY_PROTOCOL_MAX ||
 			   parse(input, &used, &client) == PROXY_PROTOCOL_BAD);
 		return 0;
@@ -36,7 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err_assert(used > 0 && used <= input.len && used <= PROXY_PROTOCOL_MAX);
 	for (size_t len = 0; len < used; len++)
 		err_assert(parse(str_take(input, len), &used_again, &again) == PROXY_PROTOCOL_MORE);
-	err_assert(parse(str_take(input, used), &used_again, &again) == PROXY_PROTOCOL_WHOLE);
+	err_assert(parse(str_take(input, used), &used_again, &again) == PROXY_PROTOCOL_COMPLETE);
 	err_assert(used_again == used && address_is_set(&again) == address_is_set(&client));
 	if (address_is_set(&client)) {
 		char text[ADDRESS_TEXT_MAX];

@@ -56,7 +56,7 @@ parse(struct str text, struct request_head *r, struct http1_persistence *p, stru
 	unsigned status = 0;
 	const struct http1_limits wide = {.head_max_bytes = 65536, .headers_max = 64};
 
-	if (http1_scan_head(&scan, text, &wide, &status) != HTTP1_WHOLE)
+	if (http1_scan_head(&scan, text, &wide, &status) != HTTP1_COMPLETE)
 		return false;
 	bool ok = http1_parse_request(str_take(text, scan.at), &scan, r, p, a, &status, &e);
 	err_assert(ok || (status >= 400 && status <= 505 && e.text[0] != '\0'));
@@ -103,7 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (input.len > 0)
 		err_assert(scan_in_pieces(&pieces, input, piece, &split_status) == found);
 	err_assert(found != HTTP1_BAD || status == split_status);
-	if (found != HTTP1_WHOLE)
+	if (found != HTTP1_COMPLETE)
 		return 0;
 	err_assert(whole.at == pieces.at && whole.lines == pieces.lines);
 	struct request_head r;

@@ -111,7 +111,7 @@ check_written(const struct response_head *r, struct arena *a)
 	http1_write_fields(&out, &r->headers);
 	http1_write_end(&out);
 	err_assert(buf_is_ok(&out));
-	err_assert(http1_scan_head(&scan, buf_view(&out), &wide, &status) == HTTP1_WHOLE);
+	err_assert(http1_scan_head(&scan, buf_view(&out), &wide, &status) == HTTP1_COMPLETE);
 	err_assert(http1_parse_response(buf_view(&out), &scan, false, &again, &p, a, &e));
 	err_assert(again.headers.count == r->headers.count);
 	for (size_t i = 0; i < again.headers.count; i++)
@@ -173,7 +173,7 @@ take_head(const struct client *c, struct response_check *check, unsigned *interi
 	unsigned status = 0;
 	size_t used = 0;
 
-	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_WHOLE)
+	if (http1_scan_head(&scan, input, &limits, &status) != HTTP1_COMPLETE)
 		return 0;
 	char *head = fuzz_copy(str_take(input, scan.at));
 	arena_init(&arena, 1 << 20);

@@ -26,7 +26,7 @@ check_answer(enum review_outcome outcome, struct str text)
 }
 
 static enum review_outcome
-review(enum review_kind kind, struct str text, const struct review_space *space)
+review(enum review_kind kind, struct str text, const struct review_space *namespace)
 {
 	struct review_secret secret;
 	struct err e = ERR_INIT;
@@ -34,7 +34,7 @@ review(enum review_kind kind, struct str text, const struct review_space *space)
 
 	buf_init(&out, ANSWER_MAX_BYTES);
 	const struct review_question question = {
-		.settings = &fuzz_operator, .kind = kind, .body = text, .space = space};
+		.settings = &fuzz_operator, .kind = kind, .body = text, .namespace = namespace};
 	enum review_outcome outcome = review_answer(&question, &out, &secret, &e);
 	if (outcome == REVIEW_MALFORMED)
 		err_assert(e.code != ERR_NONE);
@@ -47,7 +47,7 @@ review(enum review_kind kind, struct str text, const struct review_space *space)
 
 /* The input is an object, or two in a row with a zero byte between: after and before. */
 static void
-review_object(unsigned how, struct str input, const struct review_space *space)
+review_object(unsigned how, struct str input, const struct review_space *namespace)
 {
 	static const char *const operations[] = {"CREATE", "UPDATE", "UPDATE", "DELETE"};
 	static const char *const parts[] = {"", "", "ephemeralcontainers", "resize"};
@@ -65,8 +65,8 @@ review_object(unsigned how, struct str input, const struct review_space *space)
 	buf_add_str(&text, STR(",\"oldObject\":"));
 	buf_add_str(&text, end == SIZE_MAX ? STR("null") : str_skip(input, end + 1));
 	buf_add_str(&text, STR("}}"));
-	enum review_outcome made = review(REVIEW_MUTATE, buf_view(&text), space);
-	enum review_outcome judged = review(REVIEW_VALIDATE, buf_view(&text), space);
+	enum review_outcome made = review(REVIEW_MUTATE, buf_view(&text), namespace);
+	enum review_outcome judged = review(REVIEW_VALIDATE, buf_view(&text), namespace);
 	if (is_creation && judged == REVIEW_DENIED)
 		err_assert(made == REVIEW_PATCHED || made == REVIEW_DENIED);
 	buf_fini(&text);
@@ -83,13 +83,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct review_space enabled = {
 		.data = STR("{\"container\":\"ide\",\"ports\":\"3000\",\"cpu-limit\":\"2\"}"),
 		.e = &none};
-	const struct review_space *space = (how & 2u) != 0 ? &enabled : NULL;
+	const struct review_space *namespace = (how & 2u) != 0 ? &enabled : NULL;
 
 	if ((how & 1u) != 0) {
-		(void)review(REVIEW_MUTATE, text, space);
-		(void)review(REVIEW_VALIDATE, text, space);
+		(void)review(REVIEW_MUTATE, text, namespace);
+		(void)review(REVIEW_VALIDATE, text, namespace);
 	} else {
-		review_object(how, text, space);
+		review_object(how, text, namespace);
 	}
 	free(copy);
 	return 0;

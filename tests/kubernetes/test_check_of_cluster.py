@@ -82,7 +82,7 @@ def test_what_is_wrong(cluster, proxy_url, namespace):  # noqa: F811
     for expected in (
         f'Namespace/{namespace}: label workspace-proxy.io/inject: "true" has no effect',
         f"Pod/{namespace}/kiwi: there is no Secret",
-        f"Namespace/{namespace}: no NetworkPolicy admits only the sidecar's port",
+        f"Namespace/{namespace}: no NetworkPolicy restricts access to workspaces to the sidecar's port",
     ):
         assert expected in found, ran.stdout
     listed = run(["cluster-check", "--api", proxy_url, "--old-sidecars"])

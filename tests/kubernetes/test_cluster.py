@@ -227,4 +227,4 @@ def test_a_namespace_with_injection(cluster, namespace):
     cluster.api.patch(f"{path}/configmaps/workspace-proxy-inject", {"data": {"image": "mine"}})
     pod["metadata"] = named["metadata"] | {"labels": {}, "namespace": namespace}
     refused = wait_until(lambda: (answer := create(next(names), pod))[0] == 422 and answer[1], 30)
-    assert "settings of the namespace: image: there is no such setting" in refused["message"]
+    assert "settings of the namespace: image: unknown setting" in refused["message"]

@@ -4,7 +4,7 @@
 
 - tags: no struct, union or enum tag is defined twice in the tree;
 - prototypes: a function of module x, defined in x.c or x_<part>.c, is declared in x.h or x_private.h of the
-  same folder, or in the header of the part; a folder's front door (auth/auth.h) also declares the functions of
+  same folder, or in the header of the part; a folder's public header (auth/auth.h) also declares the functions of
   the rooms below that bear its name (auth_…);
 - comments: none begins behind code and goes on in the next line, and none makes clang-format break a
   declaration that would fit into one line. They stand above what they describe.
@@ -61,7 +61,7 @@ def functions(code):
 
 
 def may_declare(header, source, name):
-    """Whether the header is that of the source's module, or the front door of its folder for what bears its name."""
+    """Whether the header is that of the source's module, or the public header of its folder for what bears its name."""
     folder = source.parts[0]
     if str(header) == f"{folder}/{folder}.h" and name.startswith(folder + "_"):
         return True

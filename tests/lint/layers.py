@@ -18,7 +18,7 @@ FOLDERS = {
     "ssh": {"base"},
     "proxy": {"base"},
 }
-# ... and of the folders beside base, proxy sees the front doors only.
+# ... and of the folders beside base, proxy sees the public headers only.
 # The relay has a door of its own: it shares verdicts with auth/auth.h, but neither sessions nor users.
 # So have git's credentials, on both sides: neither login nor cloning knows of them.
 FRONT_DOORS = {
@@ -52,11 +52,11 @@ TLS = {
 # Headers of a library: the only files that may include them.
 LIBRARIES = [
     (r"event2/.*|event\.h", {"base/net/loop.h", "base/net/loop.c", "base/net/listen.c",
-                                "base/http/service_private.h", "base/http/service_gate.c", "base/http/service_stream.c"}),
+                                "base/http/service_private.h", "base/http/service_connection.c", "base/http/service_stream.c"}),
     (r"evhtp.*", {"base/net/listen.c"}),
     (r"curl/.*", CURL),
     (r"openssl/(ssl|tls1|ssl3|dtls1)\.h", TLS),
-    (r"openssl/.*", TLS | {"base/net/tls/certificate.c", "base/net/tls/certificate_pem.c", "base/net/tls/tls_error.c", "base/net/tls/tls_foreign.c", "base/crypto/crypto.c", "base/crypto/crypto_memory.c", "base/crypto/crypto_p256.c"}),
+    (r"openssl/.*", TLS | {"base/net/tls/certificate.c", "base/net/tls/certificate_pem.c", "base/net/tls/tls_error.c", "base/net/tls/tls_library.c", "base/crypto/crypto.c", "base/crypto/crypto_memory.c", "base/crypto/crypto_p256.c"}),
     (r"jansson\.h", {"base/json.c"}),
     (r"git2.*", {"clone/git/existing_repository.c", "clone/git/git_steps.h", "clone/git/git_object.h", "clone/pack/indexer.c", "clone/pack/pack_hash.c", "clone/git/transport.c"}),
     (r"yaml\.h", {"container/yaml/yaml.c", "container/yaml/yaml_write.c"}),

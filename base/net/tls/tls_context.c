@@ -111,7 +111,7 @@ static bool
 report_mismatch(const char *cert_file, const char *key_file, struct err *e)
 {
 	ERR_clear_error();
-	return err_set(e, ERR_CONFIG, "%s: is not the key of the certificate in %s", key_file,
+	return err_set(e, ERR_CONFIG, "%s: does not match the certificate in %s", key_file,
 		       cert_file);
 }
 

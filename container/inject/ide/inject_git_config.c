@@ -49,8 +49,9 @@ is_there(const struct node *env, const struct git_config *config, size_t at)
 static void
 set_indexed(struct inject *c, const char *prefix, size_t index, const char *value)
 {
-	inject_set_variable(c, inject_made(c, arena_printf(&c->doc->arena, "%s%zu", prefix, index)),
-			    str_from(value));
+	inject_set_variable(
+		c, inject_allocated(c, arena_printf(&c->doc->arena, "%s%zu", prefix, index)),
+		str_from(value));
 }
 
 static void
@@ -58,7 +59,7 @@ append(struct inject *c, const struct git_config *config, size_t at)
 {
 	inject_set_variable(
 		c, STR(COUNT_NAME),
-		inject_made(c, arena_printf(&c->doc->arena, "%zu", at + config->count)));
+		inject_allocated(c, arena_printf(&c->doc->arena, "%zu", at + config->count)));
 	for (size_t i = 0; i < config->count; i++) {
 		set_indexed(c, "GIT_CONFIG_KEY_", at + i, config->pairs[i].key);
 		set_indexed(c, "GIT_CONFIG_VALUE_", at + i, config->pairs[i].value);

@@ -76,8 +76,8 @@ find_path(struct inject *c, const struct node *get)
 
 	if (str_starts_with(path, STR("/")))
 		return path;
-	return inject_made(c, arena_printf(&c->doc->arena, "/%.*s",
-					   STR_FMT(str_take(path, HEALTH_CHECK_PATH_MAX))));
+	return inject_allocated(c, arena_printf(&c->doc->arena, "/%.*s",
+						STR_FMT(str_take(path, HEALTH_CHECK_PATH_MAX))));
 }
 
 static bool
@@ -157,7 +157,7 @@ inject_plan_probes(struct inject *c)
 		checks.items[i] = plan_probe(c, i, old.items[i]);
 	buf_init(&text, TEXT_MAX_BYTES);
 	health_checks_format(&checks, &text);
-	c->params.probes = inject_made(
+	c->params.probes = inject_allocated(
 		c, buf_is_ok(&text) ? arena_dup(&c->doc->arena, buf_view(&text)) : NULL);
 	buf_fini(&text);
 }

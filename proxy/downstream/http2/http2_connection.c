@@ -266,11 +266,11 @@ finish_drain(struct http2_connection *c, struct http2_deadline_check *check)
 static void
 rest_when_idle(struct http2_connection *c, struct http2_deadline_check *check)
 {
-	if (!LIST_EMPTY(&c->all) || c->is_at_rest ||
-	    !http2_timer_has_passed(check, c->idle_since_ms, HTTP2_REST_MS))
+	if (!LIST_EMPTY(&c->all) || c->is_table_trimmed ||
+	    !http2_timer_has_passed(check, c->idle_since_ms, HTTP2_IDLE_TRIM_MS))
 		return;
-	c->is_at_rest = true;
-	http2_rest(c->codec);
+	c->is_table_trimmed = true;
+	http2_trim_idle(c->codec);
 }
 
 static void
@@ -279,7 +279,7 @@ on_timer(void *arg)
 	struct http2_connection *c = arg;
 	struct http2_deadline_check check = {.now_ms = loop_now_ms(c->downstream->proxy->loop),
 					     .next_ms = UINT64_MAX};
-	const char *lapse = http2_timer_find_lapse(c, &check);
+	const char *lapse = http2_timer_find_expired(c, &check);
 	struct err e = ERR_INIT;
 
 	if (lapse != NULL) {

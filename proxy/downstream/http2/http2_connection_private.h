@@ -46,7 +46,7 @@ struct http2_connection {
 	bool is_receiving; /* bytes are sent when it is done */
 	bool has_failed;
 	bool is_stopped;
-	bool is_at_rest;	   /* memory for requests was freed */
+	bool is_table_trimmed;	   /* memory for requests was freed */
 	size_t head_bytes;	   /* of all current exchanges */
 	size_t held_bytes;	   /* counted in proxy.http2_held */
 	bool is_held_as_user;	   /* counted in the pool of users */

@@ -3,18 +3,19 @@
  * Between the codec's streams and exchanges: events start, feed and end exchanges, and their
  * responses become messages of the codec. See stream.h for the interface.
  */
-#include "base/spares.h"
+#include "base/free_list.h"
 #include "proxy/downstream/http2/http2_connection_private.h"
 #include "proxy/downstream/http2/http2_connection_timer.h"
 #include "proxy/downstream/refusal.h"
 
-#define SPARES_MAX 64
+#define FREE_LIST_MAX 64
 
 /* Limits of bytes of a response to read at once. */
 #define READ_MIN 4096u
 #define READ_MAX 65536u
 
-static _Thread_local struct spares spares = SPARES_INIT(sizeof(struct http2_exchange), SPARES_MAX);
+static _Thread_local struct free_list free_list =
+	FREE_LIST_INIT(sizeof(struct http2_exchange), FREE_LIST_MAX);
 
 static struct http2_exchange *
 of_stream(struct stream *s)
@@ -85,7 +86,7 @@ send_head(struct stream *s, const struct response_head *head)
 	bool is_interim = head->status < 200 && head->status != 101;
 
 	note_user(x);
-	if (c->downstream->proxy->is_leaving)
+	if (c->downstream->proxy->is_shutting_down)
 		http2_announce_end(c->codec);
 	if (!http2_send_head(&x->codec, head))
 		http2_connection_fail(c);
@@ -204,7 +205,7 @@ http2_exchange_open(void *arg)
 {
 	struct http2_connection *c = arg;
 	struct downstream *d = c->downstream;
-	struct http2_exchange *x = spares_take(&spares);
+	struct http2_exchange *x = free_list_take(&free_list);
 
 	if (x == NULL)
 		return NULL;
@@ -216,7 +217,7 @@ http2_exchange_open(void *arg)
 	x->stream.is_tls = d->stream.is_tls;
 	x->stream.protocol = STREAM_HTTP2;
 	LIST_INSERT_HEAD(&c->all, x, entry);
-	c->is_at_rest = false;
+	c->is_table_trimmed = false;
 	return &x->codec;
 }
 
@@ -340,14 +341,14 @@ take_end(struct http2_exchange *x)
 	http2_timer_note_body(x);
 	if (x->has_body) {
 		exchange_on_body_end(exchange);
-		exchange_on_round(exchange);
+		exchange_on_read_done(exchange);
 	}
 }
 
 static void
 free_exchange(struct deferred_free_entry *entry)
 {
-	spares_give(&spares, (struct http2_exchange *)(void *)entry); /* its first member */
+	free_list_give(&free_list, (struct http2_exchange *)(void *)entry); /* its first member */
 }
 
 static void
@@ -426,7 +427,7 @@ http2_streams_flush_rounds(struct http2_connection *c)
 
 	while ((x = take_round(c)) != NULL)
 		if (x->stream.exchange != NULL)
-			exchange_on_round(x->stream.exchange);
+			exchange_on_read_done(x->stream.exchange);
 }
 
 static void
@@ -468,7 +469,7 @@ http2_exchange_time_out(struct http2_exchange *x, const struct err *e)
 	struct downstream *d = x->connection->downstream;
 	bool may_answer = http2_exchange_waits_for_body(x) && !x->head_sent;
 
-	log_debug(&d->log, "stream cut", log_err(e));
+	log_debug(&d->log, "stream aborted", log_err(e));
 	lose(x);
 	if (may_answer) {
 		refuse(x, 408, false, false);

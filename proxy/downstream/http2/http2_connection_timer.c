@@ -234,7 +234,7 @@ find_socket_lapse(struct http2_connection *c, struct http2_deadline_check *check
 }
 
 const char *
-http2_timer_find_lapse(struct http2_connection *c, struct http2_deadline_check *check)
+http2_timer_find_expired(struct http2_connection *c, struct http2_deadline_check *check)
 {
 	const struct settings *settings = settings_of(c);
 
@@ -257,5 +257,6 @@ http2_timer_note_idle(struct http2_connection *c)
 	uint64_t timeout_ms = settings_of(c)->idle_timeout_ms;
 
 	c->idle_since_ms = c->downstream->waits_since_ms = now_of(c);
-	http2_timer_check_within(c, timeout_ms < HTTP2_REST_MS ? timeout_ms : HTTP2_REST_MS);
+	http2_timer_check_within(c,
+				 timeout_ms < HTTP2_IDLE_TRIM_MS ? timeout_ms : HTTP2_IDLE_TRIM_MS);
 }

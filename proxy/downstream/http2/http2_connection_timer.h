@@ -11,7 +11,7 @@
 #define HTTP2_LINGER_MS 2000u
 
 /* Time without exchanges after which memory is freed. */
-#define HTTP2_REST_MS 250u
+#define HTTP2_IDLE_TRIM_MS 250u
 
 /* A check of all deadlines: finds the time until the next one. */
 struct http2_deadline_check {
@@ -35,7 +35,8 @@ bool http2_timer_has_passed(struct http2_deadline_check *check, uint64_t since_m
 			    uint64_t timeout_ms);
 
 /* Return why the connection or a stream has to end, or NULL. */
-const char *http2_timer_find_lapse(struct http2_connection *c, struct http2_deadline_check *check);
+const char *http2_timer_find_expired(struct http2_connection *c,
+				     struct http2_deadline_check *check);
 const char *http2_timer_find_stream_lapse(struct http2_exchange *x,
 					  struct http2_deadline_check *check);
 

@@ -86,7 +86,7 @@ is_on_the_way(const struct exchange *x)
 		x->route.port == 0 ? AUTH_ENDPOINT_PORT : AUTH_ENDPOINT_CALLBACK;
 
 	return x->route.kind == ROUTE_AUTH && x->route.endpoint == endpoint &&
-	       auth_is_handed_on(x->proxy->auth, &facts);
+	       auth_is_handover_redirect(x->proxy->auth, &facts);
 }
 
 bool

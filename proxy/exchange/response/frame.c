@@ -35,7 +35,7 @@ find_embedder(const struct exchange *x)
 	return x->proxy->auth == NULL ? STR_NONE : auth_embedder(x->proxy->auth, &facts);
 }
 
-/* "frame-ancestors …" for this request; NULL without memory. */
+/* "frame-ancestors …" for this request; NULL: out of memory. */
 static const char *
 format_ancestors(struct exchange *x)
 {

@@ -14,7 +14,7 @@
 bool frame_may_show(const struct exchange *x, enum page_kind kind);
 
 /* Adds the fields of a page from pages_headers; for a frame, with the origins that may embed it.
- * False without memory. */
+ * False: out of memory. */
 bool frame_add_page_headers(struct exchange *x, const struct page_header *fields, bool is_framed,
 			    struct headers *h) MUST_CHECK;
 

@@ -101,18 +101,18 @@ http2_free(struct http2 *h)
 	http2_fields_fini(&h->fields);
 	if (h->head.kind != HTTP2_EVENT_NONE)
 		arena_fini(&h->head.arena);
-	buf_fini(&h->told);
+	buf_fini(&h->event_data);
 	free(h->fields_out);
 	free(h->reset_ids);
 	free(h);
 }
 
 void
-http2_rest(struct http2 *h)
+http2_trim_idle(struct http2 *h)
 {
 	http2_trim(h);
 	if (h->streams_count == 0 && h->streams_table != NULL)
-		http2_table_rest(h->streams_table);
+		http2_table_trim(h->streams_table);
 }
 
 bool

@@ -87,7 +87,7 @@ bool http2_pump(struct http2 *h);
 
 /* Frees memory of an idle connection, which the next request allocates again: a system call and a
  * page fault. */
-void http2_rest(struct http2 *h);
+void http2_trim_idle(struct http2 *h);
 
 /* The peer is a signed-in user: enlarges windows and the limits against floods. */
 void http2_trust(struct http2 *h);

@@ -57,7 +57,7 @@ take_token(struct http2_bucket *b, uint64_t now_ms)
 }
 
 void
-http2_bucket_give(struct http2_bucket *b, uint32_t tokens)
+http2_bucket_refill(struct http2_bucket *b, uint32_t tokens)
 {
 	add_tokens(b, (uint64_t)tokens * TOKEN);
 }

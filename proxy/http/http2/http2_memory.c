@@ -69,7 +69,7 @@ is_zero(const void *table, size_t size)
 }
 
 void
-http2_table_rest(void *table)
+http2_table_trim(void *table)
 {
 	size_t size = http2_table_size();
 

@@ -13,15 +13,15 @@
 nghttp2_mem http2_memory(struct http2 *h);
 
 /*
- * Memory for nghttp2's table of streams, which is made for 256 of them and takes a page of memory
- * on each connection, from its first moment to its last. It is all zeros while there are no
- * streams, and so its page, which has nothing else, can be given back to the kernel, which makes
- * another one when it is written to. free() frees it. NULL: no memory.
+ * Allocates nghttp2's table of streams: it has 256 entries and occupies one page for the lifetime
+ * of each connection. Without streams it is all zeros, so its page, which contains nothing else,
+ * can be released to the kernel; the next write faults in a zeroed one. Release it with free().
+ * NULL: out of memory.
  */
 void *http2_table_new(void) MUST_CHECK;
 size_t http2_table_size(void);
 
 /* Gives the page back, if it has nothing but zeros. */
-void http2_table_rest(void *table);
+void http2_table_trim(void *table);
 
 #endif

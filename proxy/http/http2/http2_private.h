@@ -47,7 +47,7 @@ struct http2 {
 	struct http2_run next_run; /* of another stream */
 	TAILQ_HEAD(, http2_stream) ready;
 	/* Owns the data of the last DATA event. */
-	struct buf told;
+	struct buf event_data;
 	nghttp2_nv *fields_out;
 	size_t fields_out_size;
 	size_t streams_count;
@@ -86,7 +86,7 @@ int http2_fail(struct http2 *h, enum http2_error code, const char *reason);
 void http2_flood_init(struct http2 *h);
 
 /* Adds tokens for useful work of the peer. */
-void http2_bucket_give(struct http2_bucket *b, uint32_t tokens);
+void http2_bucket_refill(struct http2_bucket *b, uint32_t tokens);
 
 /* Charge for a frame without content, and for a stream that was reset before its response was
  * complete. Return the result for the nghttp2 callback that calls them. */
@@ -102,6 +102,6 @@ void http2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);
 void http2_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 
 /* Extends the peer's window for bytes that were processed or dropped. */
-void http2_give_credit(struct http2_stream *s, size_t len);
+void http2_extend_window(struct http2_stream *s, size_t len);
 
 #endif

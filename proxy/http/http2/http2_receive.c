@@ -114,7 +114,7 @@ open_stream(struct http2 *h, int32_t id)
 	h->streams_count++;
 	h->head_stream = s;
 	h->last_id = id;
-	http2_bucket_give(&h->frames, FRAMES_PER_REQUEST);
+	http2_bucket_refill(&h->frames, FRAMES_PER_REQUEST);
 	return 0;
 }
 
@@ -299,7 +299,7 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data
 		return nghttp2_session_consume_connection(h->session, len);
 	s->received_bytes += len;
 	if (s->discards) {
-		http2_give_credit(s, len);
+		http2_extend_window(s, len);
 		return 0;
 	}
 	if (!s->wants_data || s->in.len > 0) {
@@ -420,10 +420,10 @@ tell_held(struct http2 *h, struct http2_stream *s, struct http2_event *event)
 {
 	if (s->in.len == 0 || !s->wants_data)
 		return false;
-	h->told = s->in;
-	buf_init(&s->in, h->told.max);
+	h->event_data = s->in;
+	buf_init(&s->in, h->event_data.max);
 	*event = (struct http2_event){.kind = HTTP2_EVENT_DATA, .stream = s};
-	event->data = buf_view(&h->told);
+	event->data = buf_view(&h->event_data);
 	return true;
 }
 
@@ -433,8 +433,8 @@ tell_stream(struct http2 *h, struct http2_stream *s, struct http2_event *event)
 {
 	if (tell_held(h, s, event))
 		return true;
-	if (s->has_end && !s->end_told && s->in.len == 0 && !s->is_closed && s->has_head) {
-		s->end_told = true;
+	if (s->has_end && !s->end_reported && s->in.len == 0 && !s->is_closed && s->has_head) {
+		s->end_reported = true;
 		*event = (struct http2_event){.kind = HTTP2_EVENT_END, .stream = s};
 		return true;
 	}
@@ -461,7 +461,7 @@ http2_trim(struct http2 *h)
 bool
 http2_next_event(struct http2 *h, struct http2_event *event)
 {
-	buf_fini(&h->told);
+	buf_fini(&h->event_data);
 	if (h->head.kind != HTTP2_EVENT_NONE) {
 		*event = h->head;
 		h->head.kind = HTTP2_EVENT_NONE;

@@ -92,7 +92,7 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 
 	(void)session;
 	(void)frame;
-	http2_bucket_give(&h->frames, FRAMES_PER_DATA);
+	http2_bucket_refill(&h->frames, FRAMES_PER_DATA);
 	h->ops->write((struct str){(const char *)header, FRAME_HEADER_BYTES}, h->arg);
 	write_bytes(source->ptr, len);
 	return h->ops->is_blocked(h->arg) ? NGHTTP2_ERR_PAUSE : 0;
@@ -394,7 +394,7 @@ http2_widen_stream(struct http2_stream *s)
 }
 
 void
-http2_give_credit(struct http2_stream *s, size_t len)
+http2_extend_window(struct http2_stream *s, size_t len)
 {
 	nghttp2_session *session = s->codec->session;
 
@@ -440,7 +440,7 @@ http2_took_data(struct http2_stream *s, size_t len)
 	s->taken += len;
 	if ((!s->wants_data && !s->is_closed) || s->taken == 0)
 		return;
-	http2_give_credit(s, s->taken);
+	http2_extend_window(s, s->taken);
 	s->taken = 0;
 }
 
@@ -454,7 +454,7 @@ http2_discard(struct http2_stream *s)
 	buf_wipe_fini(&s->in);
 	s->taken = 0;
 	if (len > 0)
-		http2_give_credit(s, len);
+		http2_extend_window(s, len);
 }
 
 void

@@ -30,7 +30,7 @@ struct http2_stream {
 	bool is_ready; /* linked */
 	bool has_head; /* the head was returned as an event */
 	bool has_end;  /* the peer has ended its side */
-	bool end_told;
+	bool end_reported;
 	bool wants_data;
 	bool discards; /* received data is discarded */
 	bool is_closed;

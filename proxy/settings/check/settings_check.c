@@ -13,7 +13,7 @@ check_relay_key(struct settings_check *c)
 {
 	if (!settings_check_is_given(c, "RELAY_MASTER_KEY"))
 		conf_problem(c->problems, VAR("RELAY_MASTER_KEY"),
-			     "needed to derive keys, and not set");
+			     "needed to derive keys, but not set");
 }
 
 static void

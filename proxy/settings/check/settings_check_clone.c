@@ -43,9 +43,9 @@ settings_check_clone(struct settings_check *c, enum settings_command command)
 	clone->ca_file = c->s->gitlab_ca_file;
 
 	if (command == SETTINGS_CLONE && !settings_check_is_given(c, "CLONE_URL"))
-		conf_problem(c->problems, VAR("CLONE_URL"), "needed to clone, and not set");
+		conf_problem(c->problems, VAR("CLONE_URL"), "needed to clone, but not set");
 	if (settings_check_is_given(c, "CLONE_URL") && !settings_check_is_given(c, "CLONE_DIR"))
-		conf_problem(c->problems, VAR("CLONE_DIR"), "needed with CLONE_URL, and not set");
+		conf_problem(c->problems, VAR("CLONE_DIR"), "needed with CLONE_URL, but not set");
 	if (clone->dir != NULL && strspn(clone->dir, "/") == strlen(clone->dir))
 		conf_problem(c->problems, VAR("CLONE_DIR"),
 			     "got \"%s\"; expected a directory below the root", clone->dir);
@@ -187,7 +187,7 @@ settings_check_git_config(struct settings_check *c)
 	settings_check_credential(c, SETTINGS_GIT_CONFIG);
 	if (!settings_check_is_given(c, "GITLAB_URL"))
 		conf_problem(c->problems, VAR("GITLAB_URL"),
-			     "needed for git's configuration, and not set");
+			     "needed for git's configuration, but not set");
 	else if (c->s->clone.helper == NULL)
 		conf_problem(c->problems, VAR("CREDENTIAL_SOCKET"),
 			     "without it, STATE_DIR and CREDENTIAL_HELPER git has no credential "

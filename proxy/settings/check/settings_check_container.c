@@ -63,14 +63,14 @@ check_secrets(struct settings_check *check)
 	if (s->relay.master_keys.count == 0 &&
 	    !settings_check_is_reported(check, "RELAY_MASTER_KEY"))
 		conf_problem(check->problems, VAR("RELAY_MASTER_KEY"),
-			     "needed with INJECT_SECRETS=create, and not set");
+			     "needed with INJECT_SECRETS=create, but not set");
 	if (c->relay_url == NULL && !settings_check_is_reported(check, "RELAY_URL"))
 		conf_problem(check->problems, VAR("RELAY_URL"),
-			     "needed with INJECT_SECRETS=create, and not set");
+			     "needed with INJECT_SECRETS=create, but not set");
 	if (c->zone == NULL && !settings_check_is_reported(check, "INJECT_ZONE"))
 		conf_problem(check->problems, VAR("INJECT_ZONE"),
-			     "needed with INJECT_SECRETS=create, which makes keys for no other "
-			     "hosts, and not set");
+			     "needed with INJECT_SECRETS=create, because keys are made for hosts "
+			     "of this zone only, but not set");
 	if ((c->secret_keys & ~made) != 0)
 		conf_problem(check->problems, VAR("INJECT_SECRET_KEYS"),
 			     "INJECT_SECRETS=create makes cookie-secret and relay-key only; set "
@@ -110,7 +110,7 @@ settings_check_container(struct settings_check *check)
 	if (c->has_broker)
 		c->secret_keys &= ~(unsigned)CONTAINER_KEY_CLIENT_SECRET;
 	if (c->has_broker && c->relay_url == NULL)
-		conf_problem(check->problems, VAR("RELAY_URL"), "needed with BROKER, and not set");
+		conf_problem(check->problems, VAR("RELAY_URL"), "needed with BROKER, but not set");
 	c->tls_cert_file = s->tls.cert_file;
 	c->tls_key_file = s->tls.key_file;
 	c->drain_timeout_ms = s->drain_timeout_ms;
@@ -191,7 +191,7 @@ settings_check_webhook(struct settings_check *c)
 		 !settings_check_is_given(c, "TLS_KEY_FILE") &&
 		 !settings_check_is_reported(c, "WEBHOOK_SERVICE"))
 		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
-			     "needed by the webhook together with TLS_KEY_FILE, and not set; or "
+			     "needed by the webhook together with TLS_KEY_FILE, but not set; or "
 			     "set WEBHOOK_SERVICE");
 	settings_check_tls(c);
 	if (!address_is_set(&c->s->container.webhook_address) &&

@@ -30,7 +30,7 @@ derive_external_url(struct settings_check *c)
 		}
 	}
 	conf_problem(c->problems, VAR("EXTERNAL_URL"),
-		     "required, and not set; expected an https origin such as https://name.zone");
+		     "required, but not set; expected an https origin such as https://name.zone");
 }
 
 void
@@ -43,8 +43,7 @@ settings_check_external_url(struct settings_check *c)
 		return;
 	if (!str_equal(u->scheme, STR("https")))
 		conf_problem(c->problems, VAR("EXTERNAL_URL"),
-			     "got \"%s\"; expected https: the cookies that we set work with "
-			     "nothing else",
+			     "got \"%s\"; expected https: our cookies require it",
 			     settings_check_origin(c, u));
 	if (u->path.len > 1 || !str_is_empty(u->query))
 		conf_problem(c->problems, VAR("EXTERNAL_URL"),
@@ -82,17 +81,17 @@ check_gitlab_http(struct settings_check *c)
 	    !settings_check_is_loopback(u)) {
 		if (str_ends_with(u->host, STR(".test")))
 			conf_note(c->problems, VAR("GITLAB_URL"),
-				  "plain http: tokens travel in the clear");
+				  "plain http: tokens are sent unencrypted");
 		else
 			conf_problem(c->problems, VAR("GITLAB_URL"),
 				     "got \"%s\"; expected https: http is for loopback and .test "
-				     "hosts only, as tokens would travel in the clear",
+				     "hosts only, as tokens would be sent unencrypted",
 				     settings_check_origin(c, u));
 	}
 	if (settings_check_has_url(api) && str_equal(api->scheme, STR("http")) &&
 	    !settings_check_is_loopback(api))
 		conf_note(c->problems, VAR("GITLAB_API_URL"),
-			  "plain http: tokens travel in the clear unless the cluster encrypts");
+			  "plain http: tokens are sent unencrypted unless the cluster encrypts");
 }
 
 static void
@@ -173,7 +172,7 @@ check_needed(struct settings_check *c, unsigned mode, const char *name, const ch
 			(mode == AUTH_MODE_GROUP && c->s->auth.group != NULL);
 
 	if ((c->s->auth.modes & mode) != 0 && !is_known)
-		conf_problem(c->problems, variable, "needed by AUTHORIZATION mode %s, and not set",
+		conf_problem(c->problems, variable, "needed by AUTHORIZATION mode %s, but not set",
 			     mode_name);
 }
 

@@ -143,7 +143,7 @@ check_ssh_upstream(struct settings_check *c)
 			     text);
 	else if (!settings_check_is_given(c, "SSH_UPSTREAM_HOST_KEY"))
 		conf_problem(c->problems, VAR("SSH_UPSTREAM_HOST_KEY"),
-			     "needed together with SSH_UPSTREAM, and not set: the public key that "
+			     "needed together with SSH_UPSTREAM, but not set: the public key that "
 			     "users' computers accept");
 }
 

@@ -40,7 +40,7 @@ check_broker(struct settings_check *c)
 	if (!s->auth.broker)
 		return;
 	if (!settings_check_is_given(c, "RELAY_URL"))
-		conf_problem(c->problems, VAR("RELAY_URL"), "needed with BROKER, and not set");
+		conf_problem(c->problems, VAR("RELAY_URL"), "needed with BROKER, but not set");
 	if (settings_check_is_given(c, "CLIENT_SECRET"))
 		conf_problem(c->problems, VAR("CLIENT_SECRET"),
 			     "with BROKER it belongs to the relay alone; remove it here");
@@ -57,13 +57,13 @@ settings_check_relay_use(struct settings_check *c)
 	settings_check_relay_url(c);
 	check_broker(c);
 	if (has_relay && !has_key)
-		conf_problem(c->problems, VAR("RELAY_KEY"), "needed with RELAY_URL, and not set");
+		conf_problem(c->problems, VAR("RELAY_KEY"), "needed with RELAY_URL, but not set");
 	if (has_key && !has_relay)
-		conf_problem(c->problems, VAR("RELAY_URL"), "needed with RELAY_KEY, and not set");
+		conf_problem(c->problems, VAR("RELAY_URL"), "needed with RELAY_KEY, but not set");
 	if (settings_check_is_given(c, "RELAY_MASTER_KEY"))
 		conf_problem(c->problems, VAR("RELAY_MASTER_KEY"),
-			     "it opens every workspace and belongs to the relay alone; expected "
-			     "RELAY_KEY here");
+			     "it gives access to every workspace and belongs to the relay alone; "
+			     "expected RELAY_KEY here");
 	if (settings_check_has_url(&a->relay_url) && settings_check_has_url(&a->external_url) &&
 	    str_equal(a->relay_url.host, a->external_url.host))
 		conf_problem(c->problems, VAR("RELAY_URL"),
@@ -82,7 +82,7 @@ settings_check_relay(struct settings_check *c)
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!settings_check_is_given(c, needed[i]))
 			conf_problem(c->problems, arena_printf(&s->arena, VAR("%s"), needed[i]),
-				     "needed by the relay, and not set");
+				     "needed by the relay, but not set");
 	s->relay.url = s->auth.relay_url;
 	s->relay.gitlab_url = s->auth.gitlab_url;
 	s->relay.client_id = s->auth.client_id;

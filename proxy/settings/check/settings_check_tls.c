@@ -14,10 +14,10 @@ check_files(struct settings_check *c)
 
 	if (cert && !key)
 		conf_problem(c->problems, VAR("TLS_KEY_FILE"),
-			     "needed together with TLS_CERT_FILE, and not set");
+			     "needed together with TLS_CERT_FILE, but not set");
 	if (key && !cert)
 		conf_problem(c->problems, VAR("TLS_CERT_FILE"),
-			     "needed together with TLS_KEY_FILE, and not set");
+			     "needed together with TLS_KEY_FILE, but not set");
 	bool readable = settings_check_file(c, VAR("TLS_CERT_FILE"), s->tls.cert_file);
 	readable = settings_check_file(c, VAR("TLS_KEY_FILE"), s->tls.key_file) && readable;
 	if (!readable)

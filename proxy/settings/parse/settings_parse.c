@@ -120,7 +120,7 @@ settings_parse_hsts(struct str value, void *field, struct arena *a, struct err *
 	if (str_equal_nocase(value, STR("off")))
 		return settings_keep_text(STR(""), field, a, e);
 	if (!is_hsts(value))
-		return err_set(e, ERR_CONFIG, "not the value of such a header");
+		return err_set(e, ERR_CONFIG, "not a valid Strict-Transport-Security value");
 	return settings_keep_text(value, field, a, e);
 }
 

@@ -84,9 +84,9 @@ settings_parse_umask(struct str value, void *field, struct arena *a, struct err 
 		bits = bits << 3 | (unsigned)(value.data[i] - '0');
 	}
 	if (bits > 0777 || (bits & 0700) != 0)
-		return err_set(e, ERR_CONFIG,
-			       "it takes rights from the owner, or has more than "
-			       "three digits");
+		return err_set(
+			e, ERR_CONFIG,
+			"it removes permissions of the owner, or has more than three digits");
 	*mask = (struct clone_number){true, bits};
 	return true;
 }

@@ -13,7 +13,7 @@ static const struct conf_setting gitlab[] = {
 	 .alias = SETTINGS_FOREIGN "OIDC_ISSUER_URL",
 	 .text = "GitLab's base URL as browsers see it, with a path where it has one. Plain http "
 		 "is accepted for loopback hosts and for names under `.localhost` and `.test` "
-		 "only, because login, code and tokens would travel in the clear."},
+		 "only, because login, code and tokens would be sent unencrypted."},
 	{SETTING("GITLAB_API_URL", CONF_URL, auth.gitlab_api_url,
 		 SERVE | CLONE | RELAY | INJECT | WEBHOOK),
 	 .expected = "a URL such as https://gitlab.example.com", .unset = "`GITLAB_URL`",

@@ -94,7 +94,7 @@ static const struct conf_setting clone[] = {
 		 "are not kept in memory; they count towards `CLONE_BYTES_MAX` only."},
 	{SETTING("CLONE_UMASK", CONF_CUSTOM, clone.umask, SERVE | CLONE),
 	 .parse = settings_parse_umask, .format = settings_format_umask,
-	 .expected = "an octal number such as 0002", .unset = "as it is found",
+	 .expected = "an octal number such as 0002", .unset = "inherited",
 	 .text = "Permissions to remove from files that the clone writes. `0002` with "
 		 "`CLONE_GROUP` lets other user ids of the group write, as on OpenShift."},
 	{SETTING("CLONE_GROUP", CONF_CUSTOM, clone.group, SERVE | CLONE | GIT_CONFIG),
@@ -179,7 +179,7 @@ static const struct conf_setting ssh[] = {
 	 .text = "User that users' computers log in as at `SSH_UPSTREAM`."},
 	{SETTING("SSH_TUNNELS_MAX", CONF_INT, ssh.tunnels_max, SERVE), .fallback = "64",
 	 RANGE(1, 10000),
-	 .text = "SSH connections at the same time; further ones get 429. They count in "
-		 "`WEBSOCKETS_MAX` as well."},
+	 .text = "Maximum number of concurrent SSH connections; further ones get 429. They count "
+		 "towards `WEBSOCKETS_MAX` as well."},
 };
 const struct conf_group settings_ssh = SETTINGS_GROUP("SSH", ssh);

@@ -79,13 +79,14 @@ static const struct conf_setting injection[] = {
 	{SETTING("INJECT_ALLOW", CONF_CUSTOM, container.allowed, INJECT | WEBHOOK),
 	 .parse = settings_parse_inject_allow, .format = settings_format_inject_allow,
 	 .expected = "some of image, secrets, net-admin, separated by commas", .unset = "none",
-	 .text = "What pods may do. `image`, `secrets`: their annotations override the sidecar's "
-		 "image, the names of its secrets. `net-admin`: their containers have the "
-		 "capability `NET_ADMIN`, as those of [service meshes]"
-		 "(injection.md#service-meshes) do; they can redirect the sidecar's port."},
+	 .text = "What pods may do. `image`: override the sidecar's image by annotation. "
+		 "`secrets`: override the names of its secrets by annotation. `net-admin`: have "
+		 "containers with the capability `NET_ADMIN`, as [service "
+		 "meshes](injection.md#service-meshes) need; such containers can redirect the "
+		 "sidecar's port."},
 	{SETTING("INJECT_ZONE", CONF_TEXT, container.zone, INJECT | WEBHOOK),
 	 .is_valid = settings_is_zone, .expected = "a host name such as ws.example.com",
-	 .unset = "workspaces say their `external-url`",
+	 .unset = "workspaces set the annotation `external-url`",
 	 .text = "Zone of the workspaces: `https://<name>.<zone>`, with the name from the "
 		 "annotation `name`. Other hosts are refused."},
 	{SETTING("INJECT_SECRET", CONF_TEXT, container.secret, INJECT | WEBHOOK),

@@ -9,11 +9,11 @@
 static const struct conf_setting limits[] = {
 	{SETTING("CONNECTIONS_MAX", CONF_INT, connections_max, SERVE | RELAY), .fallback = "4096",
 	 RANGE(1, 1000000),
-	 .text = "Browser connections at the same time. For further ones the connection without a "
-		 "signed-in user that has been idle for longest is closed; where there is none, "
-		 "they wait to be accepted. As many requests are forwarded to the IDE and to "
-		 "ports at the same time, also over fewer connections with HTTP/2; further ones "
-		 "get 503."},
+	 .text = "Maximum number of browser connections. At the limit, the connection without a "
+		 "signed-in user that has been idle for longest is closed to accept a new one; if "
+		 "there is none, new connections wait. The same number limits the requests that "
+		 "are forwarded to the IDE and to ports at the same time, which with HTTP/2 may "
+		 "share connections; further ones get 503."},
 	{SETTING("CONNECTIONS_PER_ADDRESS_MAX", CONF_INT, connections_per_address_max,
 		 SERVE | RELAY),
 	 .fallback = "1024", RANGE(1, 1000000),

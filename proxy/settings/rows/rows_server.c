@@ -67,8 +67,9 @@ static const struct conf_setting listeners[] = {
 		 "one of our hosts, including responses of the IDE. Sent over TLS, and for "
 		 "requests with `X-Forwarded-Proto: https` from `TRUSTED_PROXY_IPS`."},
 	{SETTING("ADMIN_ADDRESS", CONF_ADDRESS, admin_address, SERVE | RELAY), .fallback = ":9877",
-	 .text = "Listener for the cluster: `/ping`, `/ready`, `/metrics` and `/activity`. The "
-		 "public listeners never route to it."},
+	 .text = "Listener for the cluster: health checks, metrics and other "
+		 "[endpoints](operations.md#admin-listener). The public listeners never route to "
+		 "it."},
 	{SETTING("ADMIN_LOGS", CONF_BOOL, admin_logs, SERVE | RELAY), .fallback = "off",
 	 .text = "Serves the [log](logs.md) at `/logs` of `ADMIN_ADDRESS`, without a login. It "
 		 "names users and paths."},
@@ -95,7 +96,7 @@ static const struct conf_setting ide[] = {
 	{SETTING("UPSTREAM_HOSTS", CONF_CUSTOM, upstream_hosts, SERVE),
 	 .parse = settings_parse_hosts, .format = settings_format_hosts,
 	 .expected = "host names, separated by commas, such as ide", .unset = "none",
-	 .text = "Host names that `UPSTREAM` may have, exactly, for an IDE in another container "
+	 .text = "Exact host names that `UPSTREAM` may use, for an IDE in another container "
 		 "(Docker Compose). Traffic to it is not encrypted, and goes to whichever server "
 		 "the name resolves to. Names are resolved again every 30 seconds while they are "
 		 "used. "
@@ -173,8 +174,8 @@ static const struct conf_setting process[] = {
 		 "has started. `off` is for debugging."},
 	{SETTING("RELOAD_INTERVAL", CONF_DURATION, reload_interval_ms, SERVE | RELAY),
 	 .fallback = "5s", RANGE(0, HOUR),
-	 .text = "Interval at which the files of certificate, keys, client secret and "
-		 "`GITLAB_CA_FILE` are checked; changed ones are read again. SIGHUP reads all of "
-		 "them; `0s` is on SIGHUP only."},
+	 .text = "Interval at which the files of certificate, keys, client secret, deny list and "
+		 "certificate authorities are checked; changed ones are read again. SIGHUP reads "
+		 "all of them; `0s` is on SIGHUP only."},
 };
 const struct conf_group settings_process = SETTINGS_GROUP("Logging and shutdown", process);

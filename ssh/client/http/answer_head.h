@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-/* The status, 100 to 599; or 0 where this is no head of HTTP/1. */
+/* Returns the status, 100 to 599; 0: not an HTTP/1 response head. */
 unsigned answer_head_status(struct str head);
 
 /* The first field of a name, which is in lower case; or the empty view. */

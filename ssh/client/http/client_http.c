@@ -107,8 +107,10 @@ receive_head(struct client_http *c, struct err *e)
 			return true;
 		}
 		if (has_ended)
-			return err_set(e, ERR_CONNECT, "%s: the connection was closed too early",
-				       c->host->key);
+			return err_set(
+				e, ERR_CONNECT,
+				"%s: the connection was closed before the response was complete",
+				c->host->key);
 		if (!receive(c, &has_ended, e))
 			return false;
 	}

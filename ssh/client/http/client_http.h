@@ -13,7 +13,8 @@ struct client_http {
 	const struct client_host *host;
 	uint64_t deadline_ms; /* monotonic, for all of it */
 	struct raw_stream *stream;
-	struct buf in;	 /* what came: heads of interim answers, a head, and what follows it */
+	/* Received bytes: interim response heads, the final head, and what follows it. */
+	struct buf in;
 	size_t head_at;	 /* of the head in `in` */
 	size_t head_len; /* with its empty line */
 };

@@ -183,18 +183,18 @@ test_scripts(void **state)
 
 		fill_script(&r, "POST", s);
 		if (auth_find_cors_page(world.auth, &r.facts) != s->page ||
-		    auth_is_handed_on(world.auth, &r.facts) != s->is_handed_on)
+		    auth_is_handover_redirect(world.auth, &r.facts) != s->is_handed_on)
 			fail_msg("script %zu", i);
 		fill_script(&r, "OPTIONS", s);
 		assert_int_equal(auth_find_cors_page(world.auth, &r.facts), CORS_PAGE_NONE);
-		assert_int_equal(auth_is_handed_on(world.auth, &r.facts), s->is_handed_on);
+		assert_int_equal(auth_is_handover_redirect(world.auth, &r.facts), s->is_handed_on);
 		fill_script(&r, "POST", s);
 		r.facts.port = 0;
 		assert_int_equal(auth_find_cors_page(world.auth, &r.facts), CORS_PAGE_NONE);
 		fill_script(&r, "POST", s);
 		request_add(&r, "upgrade", "websocket");
 		assert_int_equal(auth_find_cors_page(world.auth, &r.facts), CORS_PAGE_NONE);
-		assert_false(auth_is_handed_on(world.auth, &r.facts));
+		assert_false(auth_is_handover_redirect(world.auth, &r.facts));
 	}
 }
 

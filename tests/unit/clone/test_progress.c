@@ -37,7 +37,7 @@ static const struct clone_progress sample = {
 	.rate.bytes_per_s = 42,
 	.rate.left_s = 77,
 	.attempt = 2,
-	.notes = CLONE_NOTE_LFS | CLONE_NOTE_FOUND,
+	.notes = CLONE_NOTE_LFS | CLONE_NOTE_EXISTING,
 	.started_at_s = 1700000000,
 	.percent = 18,
 	.message = "Receiving \"x\"\n",
@@ -71,7 +71,7 @@ test_json_round_trip(void **state)
 	assert_int_equal(parsed.percent, 18);
 	assert_int_equal(parsed.rate.left_s, 77);
 	assert_int_equal(parsed.attempt, 2);
-	assert_int_equal(parsed.notes, CLONE_NOTE_LFS | CLONE_NOTE_FOUND);
+	assert_int_equal(parsed.notes, CLONE_NOTE_LFS | CLONE_NOTE_EXISTING);
 	assert_int_equal(parsed.problem, CLONE_PROBLEM_NONE);
 	assert_string_equal(parsed.message, "");
 	buf_fini(&line);

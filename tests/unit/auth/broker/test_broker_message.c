@@ -59,7 +59,7 @@ seal(struct pair *p, const struct broker_request *r)
 	assert_true(broker_request_seal(r, p->workspace_key, &p->text, &p->ours, &e));
 }
 
-static enum relay_finding
+static enum relay_result
 open_at(struct pair *p, struct str text, int64_t now_ms)
 {
 	buf_clear(&p->memory);
@@ -83,7 +83,7 @@ test_requests_are_read_as_written(void **state)
 		.authority = STR(HOST), .operation = BROKER_REVOKE, .token = STR("token")};
 
 	seal(p, &redeem);
-	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
+	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_VALID);
 	assert_int_equal(p->read.operation, BROKER_REDEEM);
 	assert_true(str_equal(p->read.authority, STR(HOST)));
 	assert_true(str_equal(p->read.code, redeem.code));
@@ -92,7 +92,7 @@ test_requests_are_read_as_written(void **state)
 	assert_memory_equal(p->ours.nonce, p->theirs.nonce, sizeof(p->ours.nonce));
 	revoke.sent_ms = NOW_MS;
 	seal(p, &revoke);
-	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
+	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_VALID);
 	assert_true(str_equal(p->read.token, STR("token")));
 }
 
@@ -115,8 +115,8 @@ test_time(void **state)
 
 	seal(p, &redeem);
 	text = buf_view(&p->text);
-	assert_int_equal(open_at(p, text, NOW_MS + BROKER_SKEW_MS), RELAY_GOOD);
-	assert_int_equal(open_at(p, text, NOW_MS - BROKER_SKEW_MS), RELAY_GOOD);
+	assert_int_equal(open_at(p, text, NOW_MS + BROKER_SKEW_MS), RELAY_VALID);
+	assert_int_equal(open_at(p, text, NOW_MS - BROKER_SKEW_MS), RELAY_VALID);
 	assert_int_equal(open_at(p, text, NOW_MS + BROKER_SKEW_MS + 1), RELAY_STALE);
 	assert_int_equal(open_at(p, text, NOW_MS - BROKER_SKEW_MS - 1), RELAY_STALE);
 	assert_non_null(p->theirs.key);
@@ -133,7 +133,7 @@ test_two_masters(void **state)
 	masters->keys[1] = masters->keys[0];
 	masters->keys[0] = master_key('n');
 	masters->count = 2;
-	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
+	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_VALID);
 	assert_true(secret_equal(p->ours.key, p->theirs.key));
 	secret_free(masters->keys[1]);
 	masters->count = 1;
@@ -149,13 +149,13 @@ test_every_changed_bit_is_noticed(void **state)
 	seal(p, &redeem);
 	for (size_t i = 0; i < p->text.len * 8; i++) {
 		p->text.data[i / 8] = (char)(p->text.data[i / 8] ^ 1 << i % 8);
-		assert_int_not_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
+		assert_int_not_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_VALID);
 		assert_null(p->theirs.key);
 		p->text.data[i / 8] = (char)(p->text.data[i / 8] ^ 1 << i % 8);
 	}
 	for (size_t len = 0; len < p->text.len; len++)
 		assert_int_not_equal(open_at(p, str_take(buf_view(&p->text), len), NOW_MS),
-				     RELAY_GOOD);
+				     RELAY_VALID);
 }
 
 static void
@@ -206,7 +206,7 @@ static void
 exchange(struct pair *p, struct buf *answer)
 {
 	seal(p, &redeem);
-	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_GOOD);
+	assert_int_equal(open_at(p, buf_view(&p->text), NOW_MS), RELAY_VALID);
 	buf_init(answer, BROKER_ANSWER_MAX);
 	assert_true(broker_answer_seal(&tokens, &p->theirs, answer, NULL));
 }

@@ -107,7 +107,7 @@ open_request(void)
 	broker_channel_fini(&channel);
 	assert_int_equal(broker_request_open(&asked, (struct str){c->body, c->body_len}, &relay,
 					     clock_wall_ms(), &opened, &channel),
-			 RELAY_GOOD);
+			 RELAY_VALID);
 	assert_true(str_equal(asked.authority, STR("kiwi.ws.example.com")));
 }
 

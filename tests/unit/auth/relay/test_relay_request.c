@@ -30,14 +30,14 @@ write_as(struct fixture *f, const struct relay_request *q, size_t index, struct 
 	secret_free(key);
 }
 
-static enum relay_finding
+static enum relay_result
 read_back(struct fixture *f, struct relay_request *q)
 {
 	buf_clear(&f->memory);
 	return relay_request_read(q, buf_view(&f->text), &f->settings, NOW_MS, &f->memory);
 }
 
-static enum relay_finding
+static enum relay_result
 find(struct fixture *f, const struct relay_request *q)
 {
 	struct relay_request read;
@@ -78,7 +78,7 @@ test_request_round_trip(void **state)
 		struct relay_request read;
 
 		write_as(f, &q, i, q.authority);
-		assert_int_equal(read_back(f, &read), RELAY_GOOD);
+		assert_int_equal(read_back(f, &read), RELAY_VALID);
 		assert_true(str_equal(read.authority, q.authority));
 		assert_true(str_equal(read.prefix, q.prefix));
 		assert_true(str_equal(read.state, q.state));
@@ -114,10 +114,10 @@ test_request_age(void **state)
 	struct fixture *f = *state;
 	static const struct {
 		int64_t age_ms;
-		enum relay_finding finding;
+		enum relay_result finding;
 	} cases[] = {
-		{0, RELAY_GOOD},	{600000, RELAY_GOOD},	{600001, RELAY_STALE},
-		{-300000, RELAY_GOOD},	{-300001, RELAY_STALE}, {NOW_MS, RELAY_STALE},
+		{0, RELAY_VALID},	{600000, RELAY_VALID},	{600001, RELAY_STALE},
+		{-300000, RELAY_VALID}, {-300001, RELAY_STALE}, {NOW_MS, RELAY_STALE},
 		{-NOW_MS, RELAY_STALE},
 	};
 
@@ -144,13 +144,13 @@ test_request_changed_anywhere(void **state)
 		char was = f->text.data[i];
 
 		f->text.data[i] = was == 'A' ? 'B' : 'A';
-		assert_int_not_equal(read_back(f, &read), RELAY_GOOD);
+		assert_int_not_equal(read_back(f, &read), RELAY_VALID);
 		f->text.data[i] = was;
 		f->text.len = i;
-		assert_int_not_equal(read_back(f, &read), RELAY_GOOD);
+		assert_int_not_equal(read_back(f, &read), RELAY_VALID);
 		f->text.len = len;
 	}
-	assert_int_equal(read_back(f, &read), RELAY_GOOD);
+	assert_int_equal(read_back(f, &read), RELAY_VALID);
 	buf_add_str(&f->text, STR(".A"));
 	assert_int_equal(read_back(f, &read), RELAY_MALFORMED);
 }
@@ -215,9 +215,9 @@ test_request_of_other_hosts(void **state)
 			fail_msg("\"%s\" is taken", bad_hosts[i]);
 	}
 	q.authority = STR("kiwi.ws.example.org:8443");
-	assert_int_equal(find(f, &q), RELAY_GOOD);
+	assert_int_equal(find(f, &q), RELAY_VALID);
 	q.authority = STR("3000-kiwi-otter-teal.localhost:9443");
-	assert_int_equal(find(f, &q), RELAY_GOOD);
+	assert_int_equal(find(f, &q), RELAY_VALID);
 	q.authority = (struct str){"kiwi\0.ws.example.com", 20};
 	assert_int_equal(find(f, &q), RELAY_OUTSIDE_ZONES);
 }

@@ -17,7 +17,7 @@ good_return(void)
 	};
 }
 
-static enum relay_finding
+static enum relay_result
 open_state(struct fixture *f, struct relay_return *ret)
 {
 	buf_clear(&f->memory);
@@ -25,7 +25,7 @@ open_state(struct fixture *f, struct relay_return *ret)
 				 &f->memory);
 }
 
-static enum relay_finding
+static enum relay_result
 find_return(struct fixture *f, const struct relay_return *ret)
 {
 	struct relay_return read;
@@ -43,7 +43,7 @@ test_state_round_trip(void **state)
 	struct relay_return read;
 
 	assert_true(relay_return_seal(&ret, &f->box, &f->text, NULL));
-	assert_int_equal(open_state(f, &read), RELAY_GOOD);
+	assert_int_equal(open_state(f, &read), RELAY_VALID);
 	assert_true(str_equal(read.id, ret.id));
 	assert_true(str_equal(read.authority, ret.authority));
 	assert_true(str_equal(read.prefix, ret.prefix));
@@ -70,7 +70,7 @@ test_state_refused(void **state)
 	ret.prefix = STR("//evil.com");
 	assert_int_equal(find_return(f, &ret), RELAY_MALFORMED);
 	ret = good_return();
-	assert_int_equal(find_return(f, &ret), RELAY_GOOD);
+	assert_int_equal(find_return(f, &ret), RELAY_VALID);
 	len = f->text.len;
 	for (size_t i = 0; i < len; i++) {
 		char was = f->text.data[i];
@@ -93,7 +93,7 @@ test_state_of_the_older_key(void **state)
 
 	assert_true(cookie_box_init(&box, &old, f->box.origin, NULL));
 	assert_true(relay_return_seal(&ret, &box, &f->text, NULL));
-	assert_int_equal(open_state(f, &read), RELAY_GOOD);
+	assert_int_equal(open_state(f, &read), RELAY_VALID);
 	cookie_box_fini(&box);
 	assert_true(
 		cookie_box_init(&box, &old, STR("https://elsewhere.example.com/callback"), NULL));
@@ -111,16 +111,16 @@ test_cookie_fits_one_state(void **state)
 	struct buf other;
 
 	assert_true(relay_cookie_seal(&f->box, name, STR("one"), &f->text, NULL));
-	assert_true(relay_cookie_fits(&f->box, name, buf_view(&f->text), STR("one")));
-	assert_false(relay_cookie_fits(&f->box, name, buf_view(&f->text), STR("two")));
-	assert_false(relay_cookie_fits(&f->box, STR("__Host-workspace-relay-0123456789abcdee"),
-				       buf_view(&f->text), STR("one")));
-	assert_false(relay_cookie_fits(&f->box, name, STR_NONE, STR("one")));
+	assert_true(relay_cookie_matches(&f->box, name, buf_view(&f->text), STR("one")));
+	assert_false(relay_cookie_matches(&f->box, name, buf_view(&f->text), STR("two")));
+	assert_false(relay_cookie_matches(&f->box, STR("__Host-workspace-relay-0123456789abcdee"),
+					  buf_view(&f->text), STR("one")));
+	assert_false(relay_cookie_matches(&f->box, name, STR_NONE, STR("one")));
 	/* The state itself, which is public, is no cookie. */
 	buf_init(&other, COOKIE_TEXT_MAX);
 	assert_true(relay_return_seal(&(struct relay_return){.state = STR("x")}, &f->box, &other,
 				      NULL));
-	assert_false(relay_cookie_fits(&f->box, name, buf_view(&other), STR("one")));
+	assert_false(relay_cookie_matches(&f->box, name, buf_view(&other), STR("one")));
 	buf_fini(&other);
 }
 
@@ -131,8 +131,8 @@ test_ids_grow(void **state)
 	char two[RELAY_ID_LEN + 1];
 
 	(void)state;
-	relay_draw_id(one);
-	relay_draw_id(two);
+	relay_generate_id(one);
+	relay_generate_id(two);
 	assert_true(flow_jar_is_id(str_from(one), RELAY_ID_LEN));
 	assert_string_not_equal(one, two);
 	assert_true(memcmp(one, two, 8) <= 0);

@@ -47,7 +47,7 @@ share(uint16_t port, enum auth_audience audience, const char *of)
 {
 	struct port_share_terms terms = {.port = port, .audience = audience};
 
-	(void)snprintf(terms.of, sizeof(terms.of), "%s", of);
+	(void)snprintf(terms.members, sizeof(terms.members), "%s", of);
 	assert_null(port_shares_set(world.auth->shares, &terms, 42, "sasha"));
 }
 
@@ -141,8 +141,8 @@ test_valid_for_one_port(void **state)
 	assert_true(str_equal(world.verdict.identity.username, STR("robin")));
 	assert_string_equal(session_level(world.verdict.session), "users");
 	assert_false(session_is_stored(world.verdict.session));
-	assert_false(session_hold_token(world.verdict.session));
-	assert_null(session_find_lender(store));
+	assert_false(session_lease_until_released(world.verdict.session));
+	assert_null(session_find_for_git(store));
 	assert_false(browser_has_session(&at_home));
 	/* Invalid at another port's host and at the workspace's own. */
 	aim(&r, "/a", 8080, ORIGIN_8080);

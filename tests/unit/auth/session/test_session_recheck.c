@@ -354,7 +354,7 @@ test_held_token(void **state)
 	world_sign_in(&world, "/");
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 	held = world.verdict.session;
-	assert_true(session_hold_token(held));
+	assert_true(session_lease_until_released(held));
 	clock_ahead_ms += 118 * MINUTE;
 	request_init(&r, "GET", "/");
 	assert_non_null(world_check(&world, &r));
@@ -379,11 +379,11 @@ test_held_token_expires(void **state)
 	world_sign_in(&world, "/");
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 	held = world.verdict.session;
-	assert_true(session_hold_token(held));
+	assert_true(session_lease_until_released(held));
 	clock_ahead_ms += 121 * MINUTE;
 	request_init(&r, "GET", "/");
 	assert_non_null(world_check(&world, &r));
-	assert_false(session_hold_token(held)); /* it is being replaced */
+	assert_false(session_lease_until_released(held)); /* it is being replaced */
 	answer("/oauth/token", 200, REFRESHED_JSON);
 	answer("/api/graphql", 200, WORKSPACE_JSON);
 	assert_string_equal(token(), "canary-second");
@@ -401,7 +401,7 @@ test_held_token_of_another_session(void **state)
 	world_sign_in(&world, "/");
 	assert_int_equal(world_script(&world, "/"), AUTH_ALLOW);
 	held = world.verdict.session;
-	assert_true(session_hold_token(held));
+	assert_true(session_lease_until_released(held));
 	world.browser.count = 0;
 	world_sign_in(&world, "/");
 	clock_ahead_ms += 119 * MINUTE;

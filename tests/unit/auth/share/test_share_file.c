@@ -135,7 +135,7 @@ assert_set_aside(const char *why)
 
 	assert_int_equal(restored_count, 0);
 	assert_int_equal(count_aside(), 1);
-	assert_true(log_says("file of shares set aside") && log_says(why));
+	assert_true(log_says("share file set aside") && log_says(why));
 	share_file_close(f, &all);
 }
 
@@ -145,7 +145,7 @@ share(uint16_t port, enum auth_audience audience, const char *of, int64_t until_
 	struct port_share_terms terms = {.port = port, .audience = audience, .until_ms = until_ms};
 	struct port_share *p;
 
-	(void)snprintf(terms.of, sizeof(terms.of), "%s", of);
+	(void)snprintf(terms.members, sizeof(terms.members), "%s", of);
 	p = port_share_new(&terms, 42, by, &world.settings);
 	assert_non_null(p);
 	LIST_INSERT_HEAD(&all, p, entry);
@@ -194,7 +194,7 @@ test_well_formed_shares(void **state)
 	share_file_close(open_file(), &all);
 	assert_int_equal(restored_count, 1);
 	assert_int_equal(restored[0].terms.port, 8080);
-	assert_string_equal(restored[0].by, "sasha");
+	assert_string_equal(restored[0].shared_by, "sasha");
 }
 
 /* A malformed share after a well-formed one: nothing is restored. */
@@ -244,9 +244,9 @@ test_texts_that_are_too_long(void **state)
 	static const struct {
 		const char *field;
 		size_t max;
-	} cases[] = {{"of", AUTH_SHARE_OF_MAX}, {"by", GITLAB_TEXT_MAX}};
+	} cases[] = {{"of", AUTH_SHARE_MEMBERS_MAX}, {"by", GITLAB_TEXT_MAX}};
 	static char plain[8192];
-	static char text[AUTH_SHARE_OF_MAX + 2];
+	static char text[AUTH_SHARE_MEMBERS_MAX + 2];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -368,7 +368,7 @@ test_a_directory_that_is_not_there(void **state)
 static bool
 is_failing(void)
 {
-	return log_says("shares of ports can't be stored");
+	return log_says("port shares can't be stored");
 }
 
 /* A folder is in the place of the file; the next write succeeds. */
@@ -406,7 +406,7 @@ test_without_shares_there_is_no_file(void **state)
 static void
 test_all_fields_are_restored(void **state)
 {
-	static char of[AUTH_SHARE_OF_MAX + 1];
+	static char of[AUTH_SHARE_MEMBERS_MAX + 1];
 	static char by[GITLAB_TEXT_MAX + 1];
 	struct stat st;
 
@@ -424,9 +424,9 @@ test_all_fields_are_restored(void **state)
 		assert_int_equal(restored[i].terms.port, 8000 + i);
 		assert_int_equal(restored[i].terms.audience, AUTH_AUDIENCE_USERS);
 		assert_int_equal(restored[i].terms.until_ms, 4102444800000 + i);
-		assert_string_equal(restored[i].terms.of, of);
+		assert_string_equal(restored[i].terms.members, of);
 		assert_int_equal(restored[i].by_id, 42);
-		assert_string_equal(restored[i].by, by);
+		assert_string_equal(restored[i].shared_by, by);
 	}
 }
 

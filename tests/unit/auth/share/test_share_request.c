@@ -46,12 +46,12 @@ test_valid_requests(void **state)
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
 		struct port_share_terms terms;
 		struct arena arena;
-		char text[AUTH_SHARE_OF_MAX + 64];
+		char text[AUTH_SHARE_MEMBERS_MAX + 64];
 
 		arena_init(&arena, 65536);
 		assert_null(read_body(&samples[i], &terms, &arena));
 		(void)snprintf(text, sizeof(text), "%s:%s", auth_audience_name(terms.audience),
-			       terms.of);
+			       terms.members);
 		assert_string_equal(text, samples[i].expected);
 		assert_int_equal(terms.port, 3000);
 		assert_int_equal(terms.until_ms, 0);

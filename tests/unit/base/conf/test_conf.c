@@ -121,8 +121,8 @@ test_problem_texts(void **state)
 		{"T_TEXT=a\nb\x1b",
 		 "T_TEXT: got \"a?b?\": it contains control characters; expected "
 		 "text"},
-		{"T_LATER=x", "T_LATER: there is no such setting: Not yet."},
-		{"THEIR_LATER=x", "THEIR_LATER: there is no such setting: Not yet."},
+		{"T_LATER=x", "T_LATER: unknown setting: Not yet."},
+		{"THEIR_LATER=x", "THEIR_LATER: unknown setting: Not yet."},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -136,11 +136,11 @@ test_unknown_names(void **state)
 {
 	struct fixture *f = *state;
 	load(f, "T_NUMER=" CANARY, NULL, NULL);
-	assert_problem(f, "T_NUMER: there is no such setting; the nearest is T_NUMBER");
+	assert_problem(f, "T_NUMER: unknown setting; did you mean T_NUMBER?");
 	load(f, "T_SECERT_FILE=" CANARY, NULL, NULL);
-	assert_problem(f, "T_SECERT_FILE: there is no such setting; the nearest is T_SECRET");
+	assert_problem(f, "T_SECERT_FILE: unknown setting; did you mean T_SECRET?");
 	load(f, "T_SOMETHING_ELSE=" CANARY, NULL, NULL);
-	assert_problem(f, "T_SOMETHING_ELSE: there is no such setting");
+	assert_problem(f, "T_SOMETHING_ELSE: unknown setting");
 	load(f, "T_OTHERS=any", "T_OTHERS_FILE=/nonexistent", "OTHER=1");
 	assert_true(f->ok);
 	load(f, "T_A\nB=1", NULL, NULL);
@@ -266,7 +266,7 @@ test_required(void **state)
 	assert_true(conf_load(&needed, 1, environments[0], &f->target, &f->arena, &f->problems));
 	assert_true(conf_load(&needed, 2, environments[1], &f->target, &f->arena, &f->problems));
 	assert_false(conf_load(&needed, 4, environments[0], &f->target, &f->arena, &f->problems));
-	assert_problem(f, "N_NEEDED: required, and not set; expected text");
+	assert_problem(f, "N_NEEDED: required, but not set; expected text");
 	f->problems.count = 0;
 	assert_false(conf_load(&needed, 4, environments[1], &f->target, &f->arena, &f->problems));
 	assert_problem(f, "N_NEEDED_FILE: can't read \"/nonexistent\": No such file or directory");

@@ -244,11 +244,12 @@ expect_failure(const char *path, uint64_t stall_timeout_ms, bool in_body, enum e
 static void
 test_failures(void **state)
 {
-	static const char closed[] = "127.0.0.1: the connection was closed too early";
+	static const char closed[] =
+		"127.0.0.1: the connection was closed before the response was complete";
 
 	(void)state;
-	expect_failure("/silent", 150, false, ERR_TIMEOUT, "no byte from 127.0.0.1 for 150 ms");
-	expect_failure("/stall", 2000, true, ERR_TIMEOUT, "no byte from 127.0.0.1 for 2000 ms");
+	expect_failure("/silent", 150, false, ERR_TIMEOUT, "no data from 127.0.0.1 for 150 ms");
+	expect_failure("/stall", 2000, true, ERR_TIMEOUT, "no data from 127.0.0.1 for 2000 ms");
 	expect_failure("/cut", PATIENCE_MS, true, ERR_CONNECT, closed);
 	expect_failure("/reset", PATIENCE_MS, true, ERR_CONNECT, closed);
 	expect_failure("/vanish", PATIENCE_MS, false, ERR_CONNECT, closed);

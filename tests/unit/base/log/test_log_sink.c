@@ -213,7 +213,7 @@ static void
 test_pipe_that_nobody_reads(void **state)
 {
 	int ends[2];
-	bool is_told = false;
+	bool got_signal = false;
 	static char drained[LOG_PIPE_BYTES + 1];
 	char longer[900];
 
@@ -232,11 +232,11 @@ test_pipe_that_nobody_reads(void **state)
 	close(ends[1]);
 	log_configure(LOG_INFO, LOG_TEXT, pipe_ends[1]);
 	close(sink);
-	while (!is_told) {
+	while (!got_signal) {
 		ssize_t n = read(ends[0], drained, sizeof(drained) - 1);
 		assert_true(n > 0);
 		drained[n] = '\0';
-		is_told = strstr(drained, "read again lines_dropped=") != NULL;
+		got_signal = strstr(drained, "read again lines_dropped=") != NULL;
 	}
 	close(ends[0]);
 }

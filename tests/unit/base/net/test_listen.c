@@ -184,7 +184,7 @@ test_waiting_connections_are_accepted_first(void **state)
 	for (size_t i = 0; i < 3; i++)
 		clients[i] = connect_to(listen_address(f->listen));
 	struct address address = *listen_address(f->listen);
-	listen_free_gently(f->listen);
+	listen_free_after_backlog(f->listen);
 	f->listen = NULL;
 	assert_int_equal(f->accepted, 3);
 	assert_int_equal(f->peer.sa.ss_family, AF_INET);

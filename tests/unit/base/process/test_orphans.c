@@ -40,7 +40,7 @@ on_look(void *arg)
 {
 	struct fixture *f = arg;
 
-	if (f->orphans.collected >= f->wanted)
+	if (f->orphans.reaped >= f->wanted)
 		loop_stop(f->loop);
 	else
 		loop_timer_start(&f->look, 2);
@@ -120,7 +120,7 @@ run_until_collected(struct fixture *f, uint64_t wanted)
 	f->wanted = wanted;
 	loop_timer_start(&f->look, 1);
 	assert_true(loop_run(f->loop, &e));
-	assert_int_equal(f->orphans.collected, wanted);
+	assert_int_equal(f->orphans.reaped, wanted);
 }
 
 static void
@@ -174,7 +174,7 @@ on_owner_collects(void *arg)
 	struct fixture *f = arg;
 	int status = 0;
 
-	assert_int_equal(f->orphans.collected, 0);
+	assert_int_equal(f->orphans.reaped, 0);
 	assert_int_equal(waitpid(f->ours, &status, WNOHANG), f->ours);
 	assert_int_equal(WEXITSTATUS(status), 7);
 	f->ours = 0;

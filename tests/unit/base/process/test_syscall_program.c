@@ -158,9 +158,9 @@ fill(struct syscall_plan *plan, uint64_t *seed)
 	for (unsigned n = 0; n < SYSCALL_NUMBERS; n++) {
 		bool changes_here = n == 0 || (changes < 250 && next(seed) % 5 < 3);
 
-		plan->answers[n] = changes_here ? (unsigned char)(next(seed) % SYSCALL_CHECKED)
-						: plan->answers[n - 1];
-		changes += n > 0 && plan->answers[n] != plan->answers[n - 1];
+		plan->actions[n] = changes_here ? (unsigned char)(next(seed) % SYSCALL_CHECKED)
+						: plan->actions[n - 1];
+		changes += n > 0 && plan->actions[n] != plan->actions[n - 1];
 	}
 }
 
@@ -177,7 +177,7 @@ test_every_number(void **state)
 		fill(&plan, &seed);
 		syscall_program_write(&f, &plan);
 		for (uint32_t n = 0; n < SYSCALL_NUMBERS; n++)
-			assert_int_equal(answer_of(&f, n, 0, 0), expected[plan.answers[n]]);
+			assert_int_equal(answer_of(&f, n, 0, 0), expected[plan.actions[n]]);
 		assert_int_equal(answer_of(&f, SYSCALL_NUMBERS, 0, 0), UNKNOWN);
 		assert_int_equal(answer_of(&f, UINT32_MAX, 0, 0), UNKNOWN);
 #ifdef __x86_64__
@@ -199,7 +199,7 @@ test_rules(void **state)
 	static const struct syscall_condition always[SYSCALL_ARGUMENTS] = {0};
 	static const struct syscall_plan plan = {
 		.architecture = ARCHITECTURE,
-		.answers = {[0] = SYSCALL_CHECKED,
+		.actions = {[0] = SYSCALL_CHECKED,
 			    [1] = SYSCALL_CHECKED,
 			    [2] = SYSCALL_CHECKED,
 			    [3] = SYSCALL_ALLOWED},

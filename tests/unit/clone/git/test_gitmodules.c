@@ -20,7 +20,7 @@ struct odd_list {
 };
 
 static void
-on_odd(const struct gitmodules_odd *odd, void *arg)
+on_odd(const struct gitmodules_issue *odd, void *arg)
 {
 	struct odd_list *list = arg;
 

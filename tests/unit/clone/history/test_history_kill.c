@@ -68,7 +68,7 @@ run_history(void)
 	};
 	const struct git_request request = {
 		.url = "https://127.0.0.1:1/group/project.git",
-		.into = "now",
+		.target_dir = "now",
 		.settings = &settings,
 		.cancel_fd = -1,
 		.on_progress = on_progress,

@@ -245,7 +245,7 @@ static void
 expect(const struct place *p, const char *address, bool is_allowed, bool is_server)
 {
 	struct err e = ERR_INIT;
-	struct lfs_place found;
+	struct lfs_url_info found;
 
 	assert_int_equal(lfs_remote_allows(&p->remote, str_from(address), &found, &e), is_allowed);
 	assert_int_equal(found.is_server, is_server);
@@ -256,7 +256,7 @@ static void
 expect_guard(const struct place *p, const char *address, bool is_guarded)
 {
 	struct err e = ERR_INIT;
-	struct lfs_place found;
+	struct lfs_url_info found;
 
 	assert_true(lfs_remote_allows(&p->remote, str_from(address), &found, &e));
 	assert_int_equal(found.refused != NULL, is_guarded);

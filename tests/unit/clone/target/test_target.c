@@ -92,7 +92,7 @@ assert_look(const struct fixture *f, enum target_kind expected)
 	struct clone_failure failure = {.problem = CLONE_PROBLEM_NONE};
 	enum target_kind kind;
 
-	assert_true(target_look(f->target, &kind, &failure));
+	assert_true(target_inspect(f->target, &kind, &failure));
 	assert_int_equal(kind, expected);
 }
 

@@ -178,7 +178,7 @@ test_annotations_of_the_other_kind(void **state)
 	inject_well(&r, &operator_settings, POD(ID TEMPLATE NOTE("service-port: editor")));
 	doc_fini(&r.doc);
 	try_inject(&r, &operator_settings, SERVICE(ID TEMPLATE NOTE("prots: '3000'"), PORTS));
-	assert_non_null(strstr(r.report.problems.items[0], "there is no such annotation"));
+	assert_non_null(strstr(r.report.problems.items[0], "unknown annotation"));
 	doc_fini(&r.doc);
 }
 

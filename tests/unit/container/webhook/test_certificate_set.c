@@ -320,9 +320,9 @@ test_malformed_secrets(void **state)
 	json_doc_free(doc);
 }
 
-#define HOOK(name, space, more)                                                                    \
-	"{\"clientConfig\":{\"service\":{\"name\":\"" name "\",\"namespace\":\"" space "\"}" more  \
-	"}}"
+#define HOOK(name, namespace, more)                                                                \
+	"{\"clientConfig\":{\"service\":{\"name\":\"" name                                         \
+	"\",\"namespace\":\"" namespace "\"}" more "}}"
 
 static enum ca_bundle_state
 compare(const char *text, struct buf *out, struct err *e)

@@ -52,7 +52,7 @@ static const struct container_settings operator_settings = {
 	PART("ephemeralcontainers")
 
 /* Of the namespace, in the tests that have one. */
-static const struct review_space *space;
+static const struct review_space *namespace;
 
 static enum review_outcome
 review(enum review_kind kind, const char *body, char *said, size_t said_size)
@@ -65,7 +65,7 @@ review(enum review_kind kind, const char *body, char *said, size_t said_size)
 	const struct review_question question = {.settings = &operator_settings,
 						 .kind = kind,
 						 .body = str_from(body),
-						 .space = space};
+						 .namespace = namespace};
 	enum review_outcome outcome = review_answer(&question, &out, &secret, &e);
 	struct str text = outcome == REVIEW_MALFORMED ? str_from(e.text) : buf_view(&out);
 	assert_true(text.len < said_size);
@@ -207,9 +207,9 @@ check_in_space(const char *data, enum review_kind kind, const struct expected *c
 	const struct err none = ERR_INIT;
 	const struct review_space enabled = {.data = str_from(data), .e = &none};
 
-	space = &enabled;
+	namespace = &enabled;
 	check_all(kind, cases, count);
-	space = NULL;
+	namespace = NULL;
 }
 
 #define MADE(object) REQUEST(CREATE(object))
@@ -313,9 +313,9 @@ test_unknown_settings(void **state)
 
 	(void)state;
 	err_set(&e, ERR_TIMEOUT, "timed out");
-	space = &unknown;
+	namespace = &unknown;
 	check_all(REVIEW_MUTATE, cases, COUNT(cases));
-	space = NULL;
+	namespace = NULL;
 }
 
 int

@@ -242,7 +242,7 @@ test_without_a_pipe(void **state)
 {
 	struct fixture *f = *state;
 
-	loop_pipe_give_up(f->loop);
+	loop_pipe_disable(f->loop);
 	assert_false(conn_can_splice(&f->from, &f->to));
 }
 

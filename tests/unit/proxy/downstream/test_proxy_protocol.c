@@ -30,7 +30,7 @@ check_whole(struct str header, const char *client)
 		assert_int_equal(proxy_protocol_parse(str_take(header, len), &used, &a, &e),
 				 PROXY_PROTOCOL_MORE);
 	assert_int_equal(proxy_protocol_parse((struct str){joined, header.len + 5}, &used, &a, &e),
-			 PROXY_PROTOCOL_WHOLE);
+			 PROXY_PROTOCOL_COMPLETE);
 	assert_int_equal(used, header.len);
 	if (address_is_set(&a))
 		address_format(&a, text, sizeof(text));

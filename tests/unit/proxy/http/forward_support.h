@@ -58,7 +58,7 @@ message_init(struct message *m, struct str head, struct http1_scan *scan)
 	*scan = (struct http1_scan){0};
 	arena_init(&m->arena, 1 << 20);
 	buf_init(&m->out, 1 << 20);
-	assert_int_equal(http1_scan_head(scan, head, &limits, &status), HTTP1_WHOLE);
+	assert_int_equal(http1_scan_head(scan, head, &limits, &status), HTTP1_COMPLETE);
 }
 
 static inline void

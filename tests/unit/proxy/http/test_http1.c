@@ -287,7 +287,7 @@ test_too_many_nominations(void **state)
 	for (int i = 0; i < 300; i++)
 		buf_add_str(&head, STR(",a"));
 	buf_add_str(&head, STR("\r\n\r\n"));
-	assert_int_equal(http1_scan_head(&scan, buf_view(&head), &wide, &status), HTTP1_WHOLE);
+	assert_int_equal(http1_scan_head(&scan, buf_view(&head), &wide, &status), HTTP1_COMPLETE);
 	arena_init(&arena, 65536);
 	assert_false(http1_parse_request(buf_view(&head), &scan, &request, &persistence, &arena,
 					 &status, &e));
@@ -310,7 +310,7 @@ test_missing_memory_is_reported(void **state)
 
 	(void)state;
 	arena_init(&arena, 8);
-	assert_int_equal(http1_scan_head(&scan, head, &limits, &status), HTTP1_WHOLE);
+	assert_int_equal(http1_scan_head(&scan, head, &limits, &status), HTTP1_COMPLETE);
 	assert_false(http1_parse_request(head, &scan, &request, &persistence, &arena, &status, &e));
 	assert_int_equal(e.code, ERR_MEMORY);
 	assert_int_equal(status, 500);

@@ -61,8 +61,8 @@ decode(struct str text, size_t first, size_t piece)
 
 	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
 	struct decoded d = decode_in_pieces(&b, text, first, piece);
-	assert_int_equal(http1_body_is_done(&b), d.found == HTTP1_WHOLE);
-	assert_int_equal(http1_body_may_end(&b), d.found == HTTP1_WHOLE);
+	assert_int_equal(http1_body_is_done(&b), d.found == HTTP1_COMPLETE);
+	assert_int_equal(http1_body_may_end(&b), d.found == HTTP1_COMPLETE);
 	return d;
 }
 
@@ -217,7 +217,7 @@ test_good_chunks(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct decoded d = decode(good[i].text, good[i].text.len, 1);
-		if (d.found != HTTP1_WHOLE || d.consumed != good[i].text.len - good[i].rest ||
+		if (d.found != HTTP1_COMPLETE || d.consumed != good[i].text.len - good[i].rest ||
 		    !str_equal(buf_view(&d.data), str_from(good[i].data)))
 			fail_msg("%.*s", STR_FMT(good[i].text));
 		buf_fini(&d.data);
@@ -304,8 +304,8 @@ test_bytes_after_the_end_are_left(void **state)
 
 	(void)state;
 	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
-	assert_int_equal(http1_body_decode(&b, text, 5, &consumed, &produced), HTTP1_WHOLE);
-	assert_int_equal(http1_body_decode(&b, next, 8, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(http1_body_decode(&b, text, 5, &consumed, &produced), HTTP1_COMPLETE);
+	assert_int_equal(http1_body_decode(&b, next, 8, &consumed, &produced), HTTP1_COMPLETE);
 	assert_int_equal(consumed, 0);
 	assert_int_equal(produced, 0);
 }
@@ -375,7 +375,7 @@ assert_trailers(struct str text, size_t piece, const char *lines, unsigned count
 	http1_body_init(&b, HTTP1_FRAMING_CHUNKED, 0);
 	b.trailers = &kept;
 	struct decoded d = decode_in_pieces(&b, text, piece, piece);
-	assert_int_equal(d.found, HTTP1_WHOLE);
+	assert_int_equal(d.found, HTTP1_COMPLETE);
 	if (!str_equal(buf_view(&kept), str_from(lines)))
 		fail_msg("%.*s: %.*s", STR_FMT(text), STR_FMT(buf_view(&kept)));
 	assert_int_equal(b.trailers_count, count);
@@ -408,13 +408,13 @@ test_lengths(void **state)
 	assert_int_equal(consumed, 5);
 	assert_int_equal(produced, 5);
 	assert_false(http1_body_may_end(&b));
-	assert_int_equal(http1_body_decode(&b, text, 9, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(http1_body_decode(&b, text, 9, &consumed, &produced), HTTP1_COMPLETE);
 	assert_int_equal(consumed, 2);
 	assert_int_equal(produced, 2);
 	assert_memory_equal(text, "0\r\n\r\nrest", 9);
 	assert_true(http1_body_is_done(&b));
 	assert_true(http1_body_may_end(&b));
-	assert_int_equal(http1_body_decode(&b, text, 9, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(http1_body_decode(&b, text, 9, &consumed, &produced), HTTP1_COMPLETE);
 	assert_int_equal(consumed, 0);
 
 	http1_body_init(&b, HTTP1_FRAMING_LENGTH, UINT64_MAX);
@@ -432,7 +432,7 @@ test_bodies_that_end_otherwise(void **state)
 	(void)state;
 	http1_body_init(&b, HTTP1_FRAMING_NONE, 0);
 	assert_true(http1_body_is_done(&b));
-	assert_int_equal(http1_body_decode(&b, text, 3, &consumed, &produced), HTTP1_WHOLE);
+	assert_int_equal(http1_body_decode(&b, text, 3, &consumed, &produced), HTTP1_COMPLETE);
 	assert_int_equal(consumed, 0);
 
 	http1_body_init(&b, HTTP1_FRAMING_CLOSE, 0);

@@ -29,7 +29,7 @@ scan_in_pieces(struct str text, size_t first, size_t piece)
 			break;
 		len = len + piece < text.len ? len + piece : text.len;
 	}
-	if (result.found == HTTP1_WHOLE) {
+	if (result.found == HTTP1_COMPLETE) {
 		result.at = scan.at;
 		result.lines = scan.lines;
 	}
@@ -134,7 +134,7 @@ test_limits_of_heads(void **state)
 	/* as many fields as may be, and one more */
 	head = make_head(FIELDS_MAX, 0);
 	s = scan_in_pieces(head, head.len, 1);
-	assert_int_equal(s.found, HTTP1_WHOLE);
+	assert_int_equal(s.found, HTTP1_COMPLETE);
 	assert_int_equal(s.lines, FIELDS_MAX + 1);
 	free_head(head);
 	head = make_head(FIELDS_MAX + 1, 0);
@@ -146,7 +146,7 @@ test_limits_of_heads(void **state)
 	/* as many bytes as may be, and one more: the rest of a head is 20 bytes */
 	head = make_head(0, HEAD_MAX - 20);
 	assert_int_equal(head.len, HEAD_MAX);
-	assert_int_equal(scan_in_pieces(head, head.len, 1).found, HTTP1_WHOLE);
+	assert_int_equal(scan_in_pieces(head, head.len, 1).found, HTTP1_COMPLETE);
 	free_head(head);
 	head = make_head(0, HEAD_MAX - 19);
 	s = scan_in_pieces(head, head.len, 1);
@@ -183,8 +183,8 @@ test_limit_of_the_request_line(void **state)
 		enum http1_found found;
 	} cases[] = {
 		{STR("GET /aaaaaa HTTP/1.1\r\n"), HTTP1_MORE},
-		{STR("GET /aaaaaa HTTP/1.1\r\nLonger-than-the-line: y\r\n\r\n"), HTTP1_WHOLE},
-		{STR("\r\nGET /aaaaaa HTTP/1.1\r\n\r\n"), HTTP1_WHOLE},
+		{STR("GET /aaaaaa HTTP/1.1\r\nLonger-than-the-line: y\r\n\r\n"), HTTP1_COMPLETE},
+		{STR("\r\nGET /aaaaaa HTTP/1.1\r\n\r\n"), HTTP1_COMPLETE},
 		{STR("GET /aaaaaaa HTTP/1.1\r\n"), HTTP1_BAD},
 		{STR("GET /aaaaaaaaaaaaaaaaaaaaaaaa\n"), HTTP1_BAD},
 		{STR("GETaaaaaaaaaaaaaaaaaaa"), HTTP1_BAD},

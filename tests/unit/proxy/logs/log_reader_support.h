@@ -110,7 +110,7 @@ read_all(void)
 static inline const char *
 look_and_read(void)
 {
-	log_reader_look(reader);
+	log_reader_refresh(reader);
 	return read_all();
 }
 

@@ -180,7 +180,7 @@ static const char *const mistakes[][3] = {
 	{"USERS=sasha@example.com", "USERS", "user 1 is neither an id"},
 	{"USERS=0", "USERS", "user 1 is neither an id"},
 	{"SKIP_AUTH_ROUTES=GET=^/x", "SKIP_AUTH_ROUTES", "API_TOKENS=on"},
-	{"WORKSPACE_ID=0", "WORKSPACE_ID", "from 1"},
+	{"WORKSPACE_ID=0", "WORKSPACE_ID", "of at least 1"},
 	{"WORKSPACE_ID=", "WORKSPACE_ID", "needed by"},
 	{"PROJECT=one", "PROJECT", "no group"},
 	{"PROJECT=a/../b", "PROJECT", "neither an id nor a path"},
@@ -203,7 +203,7 @@ static const char *const mistakes[][3] = {
 	{"IDE_PROBES=liveness=1s,http:9877/probe/liveness", "IDE_PROBES",
 	 "liveness: 9877 is the proxy's own WORKSPACE_PROXY_ADMIN_ADDRESS"},
 	{"PORTS=9877", "PORTS", "9877 is the proxy's own WORKSPACE_PROXY_ADMIN_ADDRESS"},
-	{"SESSION_IDEL=1h", "SESSION_IDEL", "nearest is WORKSPACE_PROXY_SESSION_IDLE"},
+	{"SESSION_IDEL=1h", "SESSION_IDEL", "did you mean WORKSPACE_PROXY_SESSION_IDLE"},
 };
 
 static void

@@ -221,7 +221,7 @@ test_oauth2_proxy_values(void **state)
 	set(f, "EXTERNAL_URL=");
 	set(f, "REDIRECT_URL=https://kiwi.ws.example.com/elsewhere");
 	load(f, SETTINGS_SERVE);
-	assert_problem(f, "EXTERNAL_URL", "required, and not set");
+	assert_problem(f, "EXTERNAL_URL", "required, but not set");
 }
 
 /* No port that leads to the IDE is shared, by whatever address of the pod it is reached. */

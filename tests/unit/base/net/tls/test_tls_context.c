@@ -134,7 +134,7 @@ test_unusable_files(void **state)
 	assert_unusable("nonsense.pem", "one.key", "nonsense.pem: no certificate chain in PEM");
 	assert_unusable("one.pem", "nonsense.pem", "nonsense.pem: no unencrypted private key");
 	assert_unusable("one.pem", "locked.key", "locked.key: no unencrypted private key");
-	assert_unusable("one.pem", "two.key", "two.key: is not the key of the certificate in");
+	assert_unusable("one.pem", "two.key", "two.key: does not match the certificate in");
 }
 
 int

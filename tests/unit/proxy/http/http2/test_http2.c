@@ -260,15 +260,15 @@ test_rest(void **state)
 	size_t count;
 	const struct response_head head = {.status = 204, .body = BODY_NONE};
 
-	http2_rest(f->codec);
+	http2_trim_idle(f->codec);
 	assert_true(feed(f, STR(FRAME("\6", "\1", "\5", "\1") GET_BLOCK), events, &count));
 	arena_fini(&events[0].arena);
-	http2_rest(f->codec);
+	http2_trim_idle(f->codec);
 	assert_true(http2_send_head(&f->streams[0], &head));
 	assert_true(http2_send_end(&f->streams[0], NULL));
 	assert_true(http2_next_event(f->codec, &events[0]));
 	assert_int_equal(events[0].kind, HTTP2_EVENT_CLOSED);
-	http2_rest(f->codec);
+	http2_trim_idle(f->codec);
 	assert_true(feed(f, STR(FRAME("\6", "\1", "\5", "\3") GET_BLOCK), events, &count));
 	assert_int_equal(events[0].kind, HTTP2_EVENT_HEAD);
 	assert_int_equal(events[0].stream->id, 3);

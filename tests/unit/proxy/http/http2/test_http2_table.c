@@ -55,7 +55,7 @@ test_zeros_are_given_back(void **state)
 	table[100] = 1;
 	table[100] = 0;
 	assert_true(is_resident(table));
-	http2_table_rest(table);
+	http2_table_trim(table);
 	assert_false(is_resident(table));
 	assert_zero(table);
 	table[100] = 1;
@@ -70,7 +70,7 @@ test_what_is_used_stays(void **state)
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		table[places[i]] = 1;
-		http2_table_rest(table);
+		http2_table_trim(table);
 		assert_true(is_resident(table));
 		assert_int_equal(table[places[i]], 1);
 		table[places[i]] = 0;

@@ -2,7 +2,7 @@
 /*
  * A ring of hashes: targets may be long.
  */
-#include "auth/login/cors_returns.h"
+#include "auth/login/cors_redirects.h"
 
 #include "base/clock.h"
 
@@ -17,34 +17,34 @@ hash_request(struct str method, struct str target, uint8_t out[CRYPTO_SHA256_BYT
 }
 
 void
-cors_returns_put(struct cors_returns *all, const struct auth_session *s, uint16_t port,
-		 uint32_t page, struct str method, struct str target)
+cors_redirects_put(struct cors_redirects *all, const struct auth_session *s, uint16_t port,
+		   uint32_t page, struct str method, struct str target)
 {
-	struct cors_return *r = &all->items[all->next];
+	struct cors_redirect *r = &all->items[all->next];
 
-	all->next = (all->next + 1) % CORS_RETURNS_SIZE;
+	all->next = (all->next + 1) % CORS_REDIRECTS_SIZE;
 	memcpy(r->session, session_id(s), SESSION_ID_BYTES);
 	hash_request(method, target, r->request);
-	r->until_ms = clock_monotonic_ms() + CORS_RETURNS_AGE_MS;
+	r->until_ms = clock_monotonic_ms() + CORS_REDIRECTS_AGE_MS;
 	r->page = page;
 	r->port = port;
 }
 
 static bool
-is_for(const struct cors_return *r, uint16_t port, const uint8_t request[CRYPTO_SHA256_BYTES])
+is_for(const struct cors_redirect *r, uint16_t port, const uint8_t request[CRYPTO_SHA256_BYTES])
 {
 	return r->port == port && memcmp(r->request, request, CRYPTO_SHA256_BYTES) == 0 &&
 	       clock_monotonic_ms() < r->until_ms;
 }
 
 bool
-cors_returns_has(const struct cors_returns *all, uint16_t port, struct str method,
-		 struct str target)
+cors_redirects_has(const struct cors_redirects *all, uint16_t port, struct str method,
+		   struct str target)
 {
 	uint8_t request[CRYPTO_SHA256_BYTES];
 
 	hash_request(method, target, request);
-	for (size_t i = 0; i < CORS_RETURNS_SIZE; i++) {
+	for (size_t i = 0; i < CORS_REDIRECTS_SIZE; i++) {
 		if (is_for(&all->items[i], port, request))
 			return true;
 	}
@@ -52,14 +52,14 @@ cors_returns_has(const struct cors_returns *all, uint16_t port, struct str metho
 }
 
 uint32_t
-cors_returns_take(struct cors_returns *all, const struct auth_session *s, uint16_t port,
-		  struct str method, struct str target)
+cors_redirects_take(struct cors_redirects *all, const struct auth_session *s, uint16_t port,
+		    struct str method, struct str target)
 {
 	uint8_t request[CRYPTO_SHA256_BYTES];
 
 	hash_request(method, target, request);
-	for (size_t i = 0; i < CORS_RETURNS_SIZE; i++) {
-		struct cors_return *r = &all->items[i];
+	for (size_t i = 0; i < CORS_REDIRECTS_SIZE; i++) {
+		struct cors_redirect *r = &all->items[i];
 
 		if (is_for(r, port, request) &&
 		    memcmp(r->session, session_id(s), SESSION_ID_BYTES) == 0) {

@@ -144,7 +144,7 @@ def unavailable(channel, body):
         (unavailable, 503, "status 503"),
     ],
 )
-def test_lies_at_sign_in(stage, gitlab, client, false_relay, balancer, lie, status, words):
+def test_false_broker_answers_at_sign_in(stage, gitlab, client, false_relay, balancer, lie, status, words):
     proxy, _ = stage
     callback = callback_at(client, proxy, gitlab)
     false_relay.lie = lie

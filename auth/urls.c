@@ -2,7 +2,7 @@
 /*
  * Builds addresses once, at start, and the few that depend on a request.
  */
-#include "auth/addresses.h"
+#include "auth/urls.h"
 
 /* Keeps the path as it is written, because it must equal the one registered with GitLab. */
 static const char *
@@ -40,7 +40,7 @@ auth_port_origin(const struct auth *a, uint16_t port, struct arena *arena)
 }
 
 bool
-addresses_build(struct auth *a)
+urls_build(struct auth *a)
 {
 	const struct auth_settings *s = a->settings;
 	const char *relay = NULL;
@@ -69,7 +69,7 @@ addresses_build(struct auth *a)
 }
 
 bool
-addresses_find_port(const struct auth *a, struct str origin, uint16_t *port)
+urls_find_port(const struct auth *a, struct str origin, uint16_t *port)
 {
 	struct str scheme = STR("https://");
 	struct str rest;
@@ -83,7 +83,7 @@ addresses_find_port(const struct auth *a, struct str origin, uint16_t *port)
 }
 
 struct str
-addresses_own_origin(const struct auth *a, const struct auth_facts *facts)
+urls_own_origin(const struct auth *a, const struct auth_facts *facts)
 {
 	return facts->port == 0 ? a->origin : facts->origin;
 }

@@ -3,7 +3,7 @@
  * Requests on their way back from a hand-over: known by session, port, method and target, once, and
  * for a while.
  */
-#include "auth/login/cors_returns.h"
+#include "auth/login/cors_redirects.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ struct auth_session {
 
 static const struct auth_session sasha = {{1}};
 static const struct auth_session robin = {{2}};
-static struct cors_returns all;
+static struct cors_redirects all;
 static uint64_t now_ms;
 
 const uint8_t *
@@ -48,13 +48,13 @@ setup(void **state)
 static void
 put(const char *method, const char *target)
 {
-	cors_returns_put(&all, &sasha, 8080, PAGE, str_from(method), str_from(target));
+	cors_redirects_put(&all, &sasha, 8080, PAGE, str_from(method), str_from(target));
 }
 
 static uint32_t
 take(const struct auth_session *s, uint16_t port, const char *method, const char *target)
 {
-	return cors_returns_take(&all, s, port, str_from(method), str_from(target));
+	return cors_redirects_take(&all, s, port, str_from(method), str_from(target));
 }
 
 static void
@@ -68,9 +68,9 @@ test_entries_match_on_all_fields(void **state)
 	assert_int_equal(take(&sasha, 8080, "GET", "/items"), CORS_PAGE_NONE);
 	assert_int_equal(take(&sasha, 8080, "POST", "/items?"), CORS_PAGE_NONE);
 	assert_int_equal(take(&sasha, 8080, "POST/", "items"), CORS_PAGE_NONE);
-	assert_true(cors_returns_has(&all, 8080, STR("POST"), STR("/items")));
-	assert_false(cors_returns_has(&all, 8081, STR("POST"), STR("/items")));
-	assert_false(cors_returns_has(&all, 8080, STR("PUT"), STR("/items")));
+	assert_true(cors_redirects_has(&all, 8080, STR("POST"), STR("/items")));
+	assert_false(cors_redirects_has(&all, 8081, STR("POST"), STR("/items")));
+	assert_false(cors_redirects_has(&all, 8080, STR("PUT"), STR("/items")));
 	assert_int_equal(take(&sasha, 8080, "POST", "/items"), PAGE);
 }
 
@@ -83,7 +83,7 @@ test_once_each(void **state)
 	assert_int_equal(take(&sasha, 8080, "GET", "/items"), PAGE);
 	assert_int_equal(take(&sasha, 8080, "GET", "/items"), PAGE);
 	assert_int_equal(take(&sasha, 8080, "GET", "/items"), CORS_PAGE_NONE);
-	assert_false(cors_returns_has(&all, 8080, STR("GET"), STR("/items")));
+	assert_false(cors_redirects_has(&all, 8080, STR("GET"), STR("/items")));
 }
 
 static void
@@ -91,10 +91,10 @@ test_for_a_while(void **state)
 {
 	(void)state;
 	put("GET", "/items");
-	now_ms = CORS_RETURNS_AGE_MS - 1;
-	assert_true(cors_returns_has(&all, 8080, STR("GET"), STR("/items")));
+	now_ms = CORS_REDIRECTS_AGE_MS - 1;
+	assert_true(cors_redirects_has(&all, 8080, STR("GET"), STR("/items")));
 	now_ms++;
-	assert_false(cors_returns_has(&all, 8080, STR("GET"), STR("/items")));
+	assert_false(cors_redirects_has(&all, 8080, STR("GET"), STR("/items")));
 	assert_int_equal(take(&sasha, 8080, "GET", "/items"), CORS_PAGE_NONE);
 }
 
@@ -104,7 +104,7 @@ test_the_oldest_are_dropped(void **state)
 	char target[16];
 
 	(void)state;
-	for (unsigned i = 0; i <= CORS_RETURNS_SIZE; i++) {
+	for (unsigned i = 0; i <= CORS_REDIRECTS_SIZE; i++) {
 		(void)snprintf(target, sizeof(target), "/%u", i);
 		put("GET", target);
 	}

@@ -2,7 +2,7 @@
 /*
  * Seals requests to the relay's token broker, and repeats those that were not sent.
  */
-#include "auth/gitlab/broker_ask.h"
+#include "auth/gitlab/sealed_request.h"
 
 #include <stdlib.h>
 
@@ -12,10 +12,10 @@
 /* Longer than GitLab's timeouts, because the relay asks GitLab in turn. */
 #define TIMEOUT_MS 9000u
 
-struct broker_ask *
-broker_ask_new(const struct gitlab *g, struct broker_request *r, enum fetch_priority priority)
+struct sealed_request *
+sealed_request_new(const struct gitlab *g, struct broker_request *r, enum fetch_priority priority)
 {
-	struct broker_ask *ask = calloc(1, sizeof(*ask));
+	struct sealed_request *ask = calloc(1, sizeof(*ask));
 	struct err e = ERR_INIT;
 
 	if (ask == NULL)
@@ -27,14 +27,14 @@ broker_ask_new(const struct gitlab *g, struct broker_request *r, enum fetch_prio
 	buf_init(&ask->sealed, BROKER_REQUEST_MAX);
 	if (!broker_request_seal(r, g->settings->relay_key, &ask->sealed, &ask->channel, &e)) {
 		log_error(NULL, "request to the relay not started", log_err(&e));
-		broker_ask_free(ask);
+		sealed_request_free(ask);
 		return NULL;
 	}
 	return ask;
 }
 
 void
-broker_ask_free(struct broker_ask *ask)
+sealed_request_free(struct sealed_request *ask)
 {
 	if (ask == NULL)
 		return;
@@ -44,7 +44,8 @@ broker_ask_free(struct broker_ask *ask)
 }
 
 void
-broker_ask_fill(const struct broker_ask *ask, const struct gitlab *g, struct fetch_request *request)
+sealed_request_fill(const struct sealed_request *ask, const struct gitlab *g,
+		    struct fetch_request *request)
 {
 	*request = (struct fetch_request){
 		.priority = ask->priority,
@@ -58,14 +59,14 @@ broker_ask_fill(const struct broker_ask *ask, const struct gitlab *g, struct fet
 }
 
 bool
-broker_ask_again(struct broker_ask *ask, const struct gitlab *g, const struct err *why,
-		 struct fetch_request *request)
+sealed_request_again(struct sealed_request *ask, const struct gitlab *g, const struct err *why,
+		     struct fetch_request *request)
 {
 	bool was_refused = why->code == ERR_CONNECT || why->code == ERR_TLS;
 
 	if (!was_refused || ++ask->connects >= CONNECTS_MAX)
 		return false;
 	log_info(NULL, "relay not reached; trying again", log_err(why));
-	broker_ask_fill(ask, g, request);
+	sealed_request_fill(ask, g, request);
 	return true;
 }

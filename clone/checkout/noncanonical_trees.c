@@ -2,18 +2,18 @@
 /*
  * A sorted array, which is empty for nearly all repositories.
  */
-#include "clone/checkout/odd_trees.h"
+#include "clone/checkout/noncanonical_trees.h"
 
 #include <stdlib.h>
 
 static int
 compare(const void *a, const void *b)
 {
-	return memcmp(a, b, ODD_TREES_ID_BYTES);
+	return memcmp(a, b, NONCANONICAL_TREES_ID_BYTES);
 }
 
 bool
-odd_trees_add(struct odd_trees *o, const uint8_t id[ODD_TREES_ID_BYTES])
+noncanonical_trees_add(struct noncanonical_trees *o, const uint8_t id[NONCANONICAL_TREES_ID_BYTES])
 {
 	if (o->count == o->size) {
 		size_t larger = o->size == 0 ? 16 : 2 * o->size;
@@ -24,26 +24,27 @@ odd_trees_add(struct odd_trees *o, const uint8_t id[ODD_TREES_ID_BYTES])
 		o->ids = grown;
 		o->size = larger;
 	}
-	memcpy(o->ids[o->count++], id, ODD_TREES_ID_BYTES);
+	memcpy(o->ids[o->count++], id, NONCANONICAL_TREES_ID_BYTES);
 	return true;
 }
 
 void
-odd_trees_sort(struct odd_trees *o)
+noncanonical_trees_sort(struct noncanonical_trees *o)
 {
 	if (o->count > 0)
 		qsort(o->ids, o->count, sizeof(*o->ids), compare);
 }
 
 bool
-odd_trees_has(const struct odd_trees *o, const uint8_t id[ODD_TREES_ID_BYTES])
+noncanonical_trees_has(const struct noncanonical_trees *o,
+		       const uint8_t id[NONCANONICAL_TREES_ID_BYTES])
 {
 	return o->count > 0 && bsearch(id, o->ids, o->count, sizeof(*o->ids), compare) != NULL;
 }
 
 void
-odd_trees_fini(struct odd_trees *o)
+noncanonical_trees_fini(struct noncanonical_trees *o)
 {
 	free(o->ids);
-	*o = (struct odd_trees){.ids = NULL};
+	*o = (struct noncanonical_trees){.ids = NULL};
 }

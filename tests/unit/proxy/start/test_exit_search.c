@@ -3,7 +3,7 @@
  * The end of the IDE as the last lines of log files report it; and that each step of the search is
  * bounded, whatever the files contain.
  */
-#include "proxy/start/last_words.h"
+#include "proxy/start/exit_search.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@
 
 static char directory[64];
 static struct log_patterns patterns = {.items = {{directory, "*.log"}}, .count = 1};
-static struct last_words *search;
+static struct exit_search *search;
 
 static int
 setup(void **state)
@@ -40,7 +40,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	last_words_free(search);
+	exit_search_free(search);
 	search = NULL;
 	return remove_tree(directory);
 }
@@ -91,12 +91,12 @@ find(struct work *work)
 	bool is_over = false;
 
 	*work = (struct work){.steps = 0};
-	last_words_free(search);
-	search = last_words_new(&patterns);
+	exit_search_free(search);
+	search = exit_search_new(&patterns);
 	assert_non_null(search);
 	while (!is_over && work->steps++ < STEPS_MAX) {
 		uint64_t before = count_bytes_read();
-		is_over = last_words_step(search);
+		is_over = exit_search_step(search);
 		uint64_t bytes = count_bytes_read() - before;
 
 		work->bytes += bytes;
@@ -105,7 +105,7 @@ find(struct work *work)
 	}
 	assert_true(is_over);
 	assert_true(work->step_bytes_max <= LOG_FILES_STEP + IO_BYTES);
-	return last_words_found(search);
+	return exit_search_found(search);
 }
 
 static void

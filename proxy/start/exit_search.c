@@ -3,7 +3,7 @@
  * Searches one file after the other. Uses the last matching line of a file, unless many lines
  * follow it. Of several files, prefers one that reports lack of memory.
  */
-#include "proxy/start/last_words.h"
+#include "proxy/start/exit_search.h"
 
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@
 #define LAST_LINES     20u	     /* if more lines follow, the program was started again */
 #define LINES_PER_STEP 1024u	     /* bounds the time for short lines */
 
-struct last_words {
+struct exit_search {
 	struct log_files *files;
 	bool has_looked;
 	size_t slot;	       /* of the current file */
@@ -25,10 +25,10 @@ struct last_words {
 	struct log_text text;
 };
 
-struct last_words *
-last_words_new(const struct log_patterns *patterns)
+struct exit_search *
+exit_search_new(const struct log_patterns *patterns)
 {
-	struct last_words *w = calloc(1, sizeof(*w));
+	struct exit_search *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
@@ -37,12 +37,12 @@ last_words_new(const struct log_patterns *patterns)
 	w->files = log_files_new(patterns, WINDOW_BYTES);
 	if (w->files != NULL)
 		return w;
-	last_words_free(w);
+	exit_search_free(w);
 	return NULL;
 }
 
 void
-last_words_free(struct last_words *w)
+exit_search_free(struct exit_search *w)
 {
 	if (w == NULL)
 		return;
@@ -52,7 +52,7 @@ last_words_free(struct last_words *w)
 }
 
 static void
-read_line(struct last_words *w, struct str line)
+read_line(struct exit_search *w, struct str line)
 {
 	struct ide_reason end;
 
@@ -65,7 +65,7 @@ read_line(struct last_words *w, struct str line)
 }
 
 static void
-end_file(struct last_words *w)
+end_file(struct exit_search *w)
 {
 	if (w->lines_since < LAST_LINES &&
 	    (!w->has_found || w->end.code == IDE_REASON_OUT_OF_MEMORY)) {
@@ -77,13 +77,13 @@ end_file(struct last_words *w)
 }
 
 bool
-last_words_step(struct last_words *w)
+exit_search_step(struct exit_search *w)
 {
 	struct log_file_line line;
 
 	log_files_begin_step(w->files);
 	if (!w->has_looked) {
-		w->has_looked = log_files_look(w->files);
+		w->has_looked = log_files_refresh(w->files);
 		return false;
 	}
 	for (unsigned lines = 0; w->slot < LOG_FILES_MAX && lines < LINES_PER_STEP;) {
@@ -103,7 +103,7 @@ last_words_step(struct last_words *w)
 }
 
 const struct ide_reason *
-last_words_found(const struct last_words *w)
+exit_search_found(const struct exit_search *w)
 {
 	return w->has_found ? &w->found : NULL;
 }

@@ -2,7 +2,7 @@
 /*
  * Blocks that are kept for the next use, and how many.
  */
-#include "base/spares.h"
+#include "base/free_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,18 +18,18 @@
 static void
 test_freed_blocks_are_used_again(void **state)
 {
-	struct spares s = SPARES_INIT(64, BLOCKS);
-	void *block = spares_take(&s);
+	struct free_list s = FREE_LIST_INIT(64, BLOCKS);
+	void *block = free_list_take(&s);
 
 	(void)state;
 	assert_non_null(block);
 	memset(block, 'x', 64);
-	spares_give(&s, block);
+	free_list_give(&s, block);
 	assert_int_equal(s.count, s.max > 0 ? 1 : 0); /* with sanitizers no block is kept */
 	if (s.max > 0)
-		assert_ptr_equal(spares_take(&s), block);
+		assert_ptr_equal(free_list_take(&s), block);
 	else
-		block = spares_take(&s);
+		block = free_list_take(&s);
 	assert_int_equal(s.count, 0);
 	free(block);
 }
@@ -37,19 +37,19 @@ test_freed_blocks_are_used_again(void **state)
 static void
 test_more_than_the_maximum_are_freed(void **state)
 {
-	struct spares s = SPARES_INIT(64, BLOCKS);
+	struct free_list s = FREE_LIST_INIT(64, BLOCKS);
 	void *blocks[BLOCKS + 2];
 
 	(void)state;
 	for (size_t i = 0; i < BLOCKS + 2; i++) {
-		blocks[i] = spares_take(&s);
+		blocks[i] = free_list_take(&s);
 		assert_non_null(blocks[i]);
 	}
 	for (size_t i = 0; i < BLOCKS + 2; i++)
-		spares_give(&s, blocks[i]);
+		free_list_give(&s, blocks[i]);
 	assert_int_equal(s.count, s.max);
 	while (s.count > 0)
-		free(spares_take(&s));
+		free(free_list_take(&s));
 	assert_null(s.first);
 }
 

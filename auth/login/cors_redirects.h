@@ -8,8 +8,8 @@
  * treated as the redirected one, once. Other requests keep "Origin: null", because another server
  * may have redirected them here.
  */
-#ifndef AUTH_LOGIN_CORS_RETURNS_H
-#define AUTH_LOGIN_CORS_RETURNS_H
+#ifndef AUTH_LOGIN_CORS_REDIRECTS_H
+#define AUTH_LOGIN_CORS_REDIRECTS_H
 
 #include "auth/session/session.h"
 #include "base/crypto/crypto.h"
@@ -19,10 +19,10 @@
 #define CORS_PAGE_OF(port) ((uint32_t)(port) + 1u)
 #define CORS_PAGE_MAX	   CORS_PAGE_OF(UINT16_MAX)
 
-#define CORS_RETURNS_SIZE   64u /* a further one replaces the oldest */
-#define CORS_RETURNS_AGE_MS 30000u
+#define CORS_REDIRECTS_SIZE   64u /* a further one replaces the oldest */
+#define CORS_REDIRECTS_AGE_MS 30000u
 
-struct cors_return {
+struct cors_redirect {
 	uint8_t session[SESSION_ID_BYTES];
 	uint8_t request[CRYPTO_SHA256_BYTES]; /* of method and target */
 	uint64_t until_ms;		      /* monotonic clock; 0: no entry */
@@ -31,21 +31,21 @@ struct cors_return {
 };
 
 /* Zeroed: no entries. */
-struct cors_returns {
-	struct cors_return items[CORS_RETURNS_SIZE];
+struct cors_redirects {
+	struct cors_redirect items[CORS_REDIRECTS_SIZE];
 	size_t next;
 };
 
-void cors_returns_put(struct cors_returns *all, const struct auth_session *s, uint16_t port,
-		      uint32_t page, struct str method, struct str target);
+void cors_redirects_put(struct cors_redirects *all, const struct auth_session *s, uint16_t port,
+			uint32_t page, struct str method, struct str target);
 
 /* Whether such a request is about to be redirected to this port, in any session: preflights have no
  * cookies. */
-bool cors_returns_has(const struct cors_returns *all, uint16_t port, struct str method,
-		      struct str target);
+bool cors_redirects_has(const struct cors_redirects *all, uint16_t port, struct str method,
+			struct str target);
 
 /* Removes an entry and returns the page that sent the request; CORS_PAGE_NONE: there is none. */
-uint32_t cors_returns_take(struct cors_returns *all, const struct auth_session *s, uint16_t port,
-			   struct str method, struct str target);
+uint32_t cors_redirects_take(struct cors_redirects *all, const struct auth_session *s,
+			     uint16_t port, struct str method, struct str target);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * TLS of other libraries: libevent and libcurl. For base/http only.
  */
-#ifndef BASE_NET_TLS_TLS_FOREIGN_H
-#define BASE_NET_TLS_TLS_FOREIGN_H
+#ifndef BASE_NET_TLS_TLS_LIBRARY_H
+#define BASE_NET_TLS_TLS_LIBRARY_H
 
 #include "base/err.h"
 
@@ -13,10 +13,10 @@ struct tls_context;
 
 /* Returns a server's session that reads exactly as much as asked, as libevent needs. NULL: out of
  * memory. */
-struct ssl_st *tls_foreign_session_new(const struct tls_context *c) MUST_CHECK;
-void tls_foreign_session_say_close(struct ssl_st *session); /* sends close_notify */
+struct ssl_st *tls_library_session_new(const struct tls_context *c) MUST_CHECK;
+void tls_library_session_send_close(struct ssl_st *session); /* sends close_notify */
 
 /* For libcurl's contexts: wipes what was read from OpenSSL's buffers at once. */
-void tls_foreign_context_wipe_reads(struct ssl_ctx_st *ctx);
+void tls_library_context_wipe_reads(struct ssl_ctx_st *ctx);
 
 #endif

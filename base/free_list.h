@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks of one size for objects that come and go with each request: a bounded number of freed ones
- * is kept, because malloc is slow for what is larger than its own caches take.
+ * A free list of blocks of one size, for objects that are allocated for each request: keeps a
+ * bounded number of freed blocks, because malloc is slow for sizes above its per-thread cache.
  *
  * With sanitizers nothing is kept, so that a use after free is found.
  */
-#ifndef BASE_SPARES_H
-#define BASE_SPARES_H
+#ifndef BASE_FREE_LIST_H
+#define BASE_FREE_LIST_H
 
 #include <stdlib.h>
 
 #include "base/err.h"
 
-struct spare {
-	struct spare *next;
+struct free_block {
+	struct free_block *next;
 };
 
-struct spares {
-	struct spare *first;
+struct free_list {
+	struct free_block *first;
 	size_t size; /* bytes of each block */
 	unsigned count;
 	unsigned max; /* that are kept */
 };
 
 #ifdef SANITIZED
-#define SPARES_INIT(bytes, most)                                                                   \
+#define FREE_LIST_INIT(bytes, most)                                                                \
 	{                                                                                          \
 		.size = (bytes), .max = 0                                                          \
 	}
 #else
-#define SPARES_INIT(bytes, most)                                                                   \
+#define FREE_LIST_INIT(bytes, most)                                                                \
 	{                                                                                          \
 		.size = (bytes), .max = (most)                                                     \
 	}
@@ -37,29 +37,29 @@ struct spares {
 
 /* Returns a block, which is not zeroed. NULL: out of memory. */
 static inline void *MUST_CHECK
-spares_take(struct spares *s)
+free_list_take(struct free_list *s)
 {
-	struct spare *spare = s->first;
+	struct free_block *block = s->first;
 
-	if (spare == NULL)
+	if (block == NULL)
 		return malloc(s->size);
-	s->first = spare->next;
+	s->first = block->next;
 	s->count--;
-	return spare;
+	return block;
 }
 
-/* Returns a block of spares_take, which must not contain secrets. */
+/* Returns a block of free_list_take, which must not contain secrets. */
 static inline void
-spares_give(struct spares *s, void *block)
+free_list_give(struct free_list *s, void *data)
 {
-	struct spare *spare = block;
+	struct free_block *block = data;
 
 	if (s->count >= s->max) {
 		free(block);
 		return;
 	}
-	spare->next = s->first;
-	s->first = spare;
+	block->next = s->first;
+	s->first = block;
 	s->count++;
 }
 

@@ -2,14 +2,14 @@
 /*
  * Creates TLS sessions for other libraries, and sets options of their contexts.
  */
-#include "base/net/tls/tls_foreign.h"
+#include "base/net/tls/tls_library.h"
 
 #include <openssl/err.h>
 
 #include "base/net/tls/tls_private.h"
 
 struct ssl_st *
-tls_foreign_session_new(const struct tls_context *c)
+tls_library_session_new(const struct tls_context *c)
 {
 	SSL *session = SSL_new(c->ssl_ctx);
 
@@ -20,7 +20,7 @@ tls_foreign_session_new(const struct tls_context *c)
 }
 
 void
-tls_foreign_session_say_close(struct ssl_st *session)
+tls_library_session_send_close(struct ssl_st *session)
 {
 	ERR_clear_error();
 	(void)SSL_shutdown(session);
@@ -28,7 +28,7 @@ tls_foreign_session_say_close(struct ssl_st *session)
 }
 
 void
-tls_foreign_context_wipe_reads(struct ssl_ctx_st *ctx)
+tls_library_context_wipe_reads(struct ssl_ctx_st *ctx)
 {
 	SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT);
 }

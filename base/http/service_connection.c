@@ -14,7 +14,7 @@
 #include "base/http/service_head.h"
 #include "base/http/service_private.h"
 #include "base/http/service_stream.h"
-#include "base/net/tls/tls_foreign.h"
+#include "base/net/tls/tls_library.h"
 
 static void on_gate_read(struct bufferevent *bev, void *arg);
 
@@ -42,11 +42,11 @@ service_close_client(struct client *c)
 	LIST_REMOVE(c, entry);
 	c->service->client_count--;
 	(void)account_bytes(c, 0);
-	service_tell_when_drained(c->service);
+	service_notify_when_drained(c->service);
 	service_stream_free(c->stream);
 	loop_timer_fini(&c->deadline);
 	if (c->tls != NULL)
-		tls_foreign_session_say_close(c->tls);
+		tls_library_session_send_close(c->tls);
 	bufferevent_free(c->bev);
 	free(c);
 }
@@ -79,7 +79,7 @@ on_drain_written(struct bufferevent *bev, void *arg)
 	const struct client *c = arg;
 
 	if (c->tls != NULL)
-		tls_foreign_session_say_close(c->tls);
+		tls_library_session_send_close(c->tls);
 	(void)shutdown(bufferevent_getfd(bev), SHUT_WR);
 }
 
@@ -422,7 +422,7 @@ open_bufferevent(struct client *c, int fd)
 
 	if (tls == NULL)
 		return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-	c->tls = tls_foreign_session_new(tls);
+	c->tls = tls_library_session_new(tls);
 	return c->tls == NULL
 		       ? NULL
 		       : bufferevent_openssl_socket_new(base, fd, c->tls, BUFFEREVENT_SSL_ACCEPTING,
@@ -430,7 +430,7 @@ open_bufferevent(struct client *c, int fd)
 }
 
 bool
-service_gate_accept(struct service *s, int fd)
+service_accept(struct service *s, int fd)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
