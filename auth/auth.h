@@ -112,6 +112,6 @@ void auth_watch_note_use(struct auth_watch *w, uint64_t now_ms);
 
 /* Call it after a watch reported this reason: turns v, which allowed a request, into a refusal with
  * 401 or, for AUTH_END_UNCONFIRMED, 503. */
-void auth_verdict_ended(struct auth_verdict *v, enum auth_end reason);
+void auth_verdict_ended(const struct auth *a, struct auth_verdict *v, enum auth_end reason);
 
 #endif

@@ -103,14 +103,14 @@ on_session_answer(struct auth_session *s, enum session_wait_result result, void 
 }
 
 void
-auth_verdict_ended(struct auth_verdict *v, enum auth_end reason)
+auth_verdict_ended(const struct auth *a, struct auth_verdict *v, enum auth_end reason)
 {
 	const struct auth_session *s = v->identity_session;
 
 	if (reason == AUTH_END_UNCONFIRMED)
 		verdict_not_answered(v, session_retry_after_s(s), session_failure(s));
 	else
-		verdict_problem(v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
+		verdict_refuse(a, v, AUTH_PROBLEM_LOGIN_REQUIRED, NULL);
 }
 
 static struct auth_call *

@@ -395,6 +395,7 @@ exchange_on_spliced(struct exchange *x, size_t len)
 {
 	x->request_bytes += len;
 	x->proxy->metrics.request_bytes += len;
+	note_use(x);
 	x->body_started = true;
 	upstream_on_spliced(x->upstream);
 	if (upstream_is_blocked(x->upstream))

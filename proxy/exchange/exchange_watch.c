@@ -28,7 +28,7 @@ on_session_ended(enum auth_end reason, void *arg)
 	struct exchange *x = arg;
 	bool is_unconfirmed = reason == AUTH_END_UNCONFIRMED;
 
-	auth_verdict_ended(&x->verdict, reason);
+	auth_verdict_ended(x->proxy->auth, &x->verdict, reason);
 	if (is_unconfirmed)
 		log_info(&x->log, "access could not be confirmed");
 	else

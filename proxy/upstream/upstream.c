@@ -263,7 +263,7 @@ on_readable(void *arg)
 	upstream_read(c, CONN_READ_ROUND);
 	if (c->handler == NULL || c->state == UPSTREAM_CLOSED)
 		return;
-	if (c->conn.reading)
+	if (c->conn.reading && c->state != UPSTREAM_HEAD) /* a head has one deadline */
 		upstream_touch(c);
 	c->handler->on_read_done(c->arg);
 }

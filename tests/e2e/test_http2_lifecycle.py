@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 connections and streams in time: timeouts, least rates, draining."""
 
+import contextlib
 import time
 
 import h2_client
@@ -164,6 +165,19 @@ def test_drain_without_an_answer(make):
         proxy.process.terminate()
         while s.recv(4096):
             pass
+    assert proxy.stop() == 0
+
+
+def test_drain_closes_connections_that_were_opening(make):
+    """One that was accepted before, and finishes its handshake afterwards."""
+    proxy = make(DRAIN_TIMEOUT="600s", KEEPALIVE_TIMEOUT="600s")
+    with contextlib.closing(h2_client.connect_tcp(proxy)) as s:
+        proxy.process.terminate()
+        proxy.wait_for_log(message="draining")
+        with h2_client.handshake(proxy, s) as tls:
+            tls.sendall(h2_client.PREFACE + h2_client.settings_frame())
+            while tls.recv(4096):
+                pass
     assert proxy.stop() == 0
 
 

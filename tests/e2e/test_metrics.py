@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import threading
 import time
 
 import metrics
@@ -223,7 +224,8 @@ def test_ready_when_all_is_well(stage):
 
 
 def test_only_what_a_user_does_is_activity(make_stage):
-    stage = make_stage()
+    stage = make_stage(HTTP_ADDRESS="127.0.0.1:0")
+    stage.upstream.read_bodies = False
 
     def active_at():
         return scrape(stage.proxy).get("workspace_proxy_last_activity_timestamp_seconds")
@@ -233,6 +235,27 @@ def test_only_what_a_user_does_is_activity(make_stage):
         time.sleep(0.05)  # so that a later time can be told from an earlier one
         act()
         return active_at() > before + 0.02
+
+    def is_upload_activity(listener):
+        """A large body is spliced where there is no TLS."""
+        begun, read = threading.Semaphore(0), threading.Semaphore(0)
+
+        def answer(connection, request):
+            begun.release()
+            connection.read_exactly(1000)
+            read.release()
+            connection.read_exactly(999000)
+
+        stage.upstream.answer = answer
+        with stage.raw(listener=listener) as upload:
+            upload.send(stage.head("POST", "/", [("Content-Length", "1000000")]))
+            assert begun.acquire(timeout=60)
+
+            def send_piece():
+                upload.send(b"x" * 1000)
+                assert read.acquire(timeout=60)
+
+            return is_activity(send_piece)
 
     with opened(stage) as tunnel, stage.raw() as raw:
 
@@ -251,6 +274,7 @@ def test_only_what_a_user_does_is_activity(make_stage):
         assert not is_activity(lambda: raw.send(stage.head("GET", "/oauth2/userinfo")).read_response())
         assert not is_activity(lambda: raw.send(stage.head(signed_in=False)).read_response())
         assert not is_activity(lambda: ask(stage.proxy, "/ready"))
+        assert is_upload_activity("http") and is_upload_activity("https")
     answer = ask(stage.proxy, "/activity").json()
     assert set(answer) == {"last_activity", "idle_s", "connections", "websockets"} and 0 <= answer["idle_s"] < 60
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer["last_activity"])

@@ -57,6 +57,18 @@ def test_sign_out_revokes_and_forgets(proxy, gitlab, signed_in):
     assert signed_in.request("GET", proxy.origin + "/", {"Cookie": cookie}, cookies=False).status == 401
 
 
+def test_a_request_that_waits_when_the_user_signs_out(proxy, upstream, signed_in):
+    cookie = [("Cookie", f"{SESSION}={signed_in.cookie(SESSION).value}")]
+    upstream.answer = lambda connection, request: connection.read_exactly(1)  # which never comes
+    with proxy.raw() as raw:
+        raw.request("GET", "/slow", cookie, host=proxy.host)
+        upstream.wait(lambda: any(request.path == "/slow" for request in upstream.requests))
+        sign_out(signed_in, proxy)
+        response = raw.read_response()
+    assert response.status == 401
+    assert urllib.parse.urljoin(proxy.origin, response.json()["login_url"]) == proxy.origin + "/oauth2/start"
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize(
     "headers",

@@ -206,6 +206,22 @@ def test_an_upstream_that_does_not_answer(make_stage, begins):
     stage.proxy.wait_for_log(message="upstream failed", error="no response head within UPSTREAM_RESPONSE_TIMEOUT")
 
 
+def test_a_response_head_that_trickles(make_stage):
+    """The timeout is for the whole head, not for its next byte."""
+    stage = make_stage(UPSTREAM_RESPONSE_TIMEOUT=LONGER)
+    event = stage.upstream.event
+
+    def answer(connection, request):
+        connection.send("HTTP/1.1 200 OK\r\nX: ")
+        with contextlib.suppress(OSError):
+            while not event.acquire(timeout=LONGER_S / 8):  # never released
+                connection.send("x")
+
+    stage.upstream.answer = answer
+    with stage.raw() as raw, within(LONGER_S, LONGER_S + SLACK_S):
+        assert raw.send(stage.head()).read_response().status == 504
+
+
 @pytest.mark.parametrize("expects", [False, True])
 @pytest.mark.parametrize("size", [10, 1000000])
 def test_a_pause_of_the_browser_is_not_the_upstreams(make_stage, expects, size):

@@ -63,7 +63,7 @@ def _context():
     return context
 
 
-def connect(proxy, listener="https", source=None):
+def connect_tcp(proxy, listener="https", source=None):
     address = proxy.address(listener)
     if isinstance(address, str):
         s = socket.socket(socket.AF_UNIX)
@@ -72,10 +72,18 @@ def connect(proxy, listener="https", source=None):
     else:
         s = socket.create_connection(address, 20, (source, 0) if source else None)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if listener == "https":
-        s = _context().wrap_socket(s, server_hostname=proxy.name)
-        assert s.selected_alpn_protocol() == "h2"
     return s
+
+
+def handshake(proxy, s):
+    s = _context().wrap_socket(s, server_hostname=proxy.name)
+    assert s.selected_alpn_protocol() == "h2"
+    return s
+
+
+def connect(proxy, listener="https", source=None):
+    s = connect_tcp(proxy, listener, source)
+    return handshake(proxy, s) if listener == "https" else s
 
 
 class H2Client:

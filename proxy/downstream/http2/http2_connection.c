@@ -363,6 +363,8 @@ http2_connection_start(struct downstream *d)
 	http2_timer_note_idle(c);
 	conn_limit_unsent(&d->conn, UNSENT_MAX);
 	downstream_change_state(d, DOWNSTREAM_HTTP2);
+	if (d->proxy->draining)
+		http2_connection_drain(c);
 	http2_connection_flush(c);
 	return true;
 }

@@ -131,7 +131,7 @@ test_grace_ends_watches(void **state)
 	world_run_until(&world, first_is_told);
 	assert_int_equal(ended[0], AUTH_END_UNCONFIRMED);
 	assert_int_equal(session_store_count(world.auth->store), 1);
-	auth_verdict_ended(&world.verdict, AUTH_END_UNCONFIRMED);
+	auth_verdict_ended(world.auth, &world.verdict, AUTH_END_UNCONFIRMED);
 	assert_problem(&world, AUTH_PROBLEM_GITLAB_UNAVAILABLE, 503);
 	assert_true(world.verdict.retry_after_s >= 1);
 }
