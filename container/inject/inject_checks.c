@@ -10,6 +10,9 @@
 #define PROCESS_HINT                                                                               \
 	"other containers could reach the sidecar's process and the files of its secrets"
 
+/* For lists whose entries are compared with each other. */
+#define LIST_MAX 1000u
+
 /* Such containers can read other pods' volumes and memory on the node. */
 #define NODE_HINT "the container could read the sidecar's secrets through the node"
 
@@ -94,6 +97,39 @@ is_for_ide(const struct inject *c, const struct node *container, struct str volu
 				       str_equal(volume, STR(INJECT_VOLUME_LOG)));
 }
 
+static bool
+is_short(struct inject *c, const struct node *parent, const char *key, struct str container)
+{
+	const struct node *list = node_get(parent, key);
+
+	if (list == NULL || list->count <= LIST_MAX)
+		return true;
+	inject_problem(c, "%s%.*s%s%s: more than %u entries", container.len > 0 ? "container " : "",
+		       STR_FMT(container), container.len > 0 ? ": " : "", key, LIST_MAX);
+	return false;
+}
+
+bool
+inject_check_sizes(struct inject *c)
+{
+	static const char *const lists[] = {"volumes", "initContainers", "containers"};
+	static const char *const of_container[] = {"env", "envFrom", "volumeMounts"};
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		ok = is_short(c, c->spec, lists[i], STR_NONE) && ok;
+	for (const struct node *list = node_first(c->spec); ok && list != NULL;
+	     list = node_next(list)) {
+		if (!str_equal(list->key, STR("initContainers")) &&
+		    !str_equal(list->key, STR("containers")))
+			continue;
+		for (const struct node *n = node_first(list); n != NULL; n = node_next(n))
+			for (size_t i = 0; i < sizeof(of_container) / sizeof(of_container[0]); i++)
+				ok = is_short(c, n, of_container[i], inject_name_of(n)) && ok;
+	}
+	return ok;
+}
+
 static size_t
 count_mounts(const struct node *mounts, const struct node *end, struct str volume)
 {
@@ -167,9 +203,8 @@ check_secrets(struct inject *c, const struct node *container, const struct node 
 	}
 }
 
-/* Our own containers, which inject_pod.c compares with what they should be. */
-static bool
-is_own_container(const struct inject *c, struct str name)
+bool
+inject_is_own_container(const struct inject *c, struct str name)
 {
 	return str_equal(name, STR(INJECT_NAME)) ||
 	       (inject_has_git(c) && str_equal(name, STR(INJECT_GIT_CONTAINER)));
@@ -215,7 +250,7 @@ static void
 check_containers(struct inject *c, const struct node *list, const struct node *volumes)
 {
 	for (const struct node *n = node_first(list); n != NULL; n = node_next(n)) {
-		if (is_own_container(c, inject_name_of(n)))
+		if (inject_is_own_container(c, inject_name_of(n)))
 			continue;
 		check_ports(c, n);
 		check_privileges(c, n);
@@ -243,16 +278,19 @@ static void
 check_host_path(struct inject *c, const struct node *volume)
 {
 	static const char *const places[] = {"/dev",
+					     "/etc/cni",
+					     "/etc/cron.d",
 					     "/etc/kubernetes",
+					     "/etc/nri",
 					     "/etc/rancher",
+					     "/etc/systemd",
+					     "/opt/cni",
+					     "/opt/nri",
 					     "/proc",
-					     "/run/containerd",
-					     "/run/cri-dockerd.sock",
-					     "/run/crio",
-					     "/run/docker.sock",
-					     "/run/k0s",
-					     "/run/k3s",
-					     "/run/podman",
+					     "/root",
+					     "/run",
+					     "/sys",
+					     "/usr/libexec/kubernetes",
 					     "/var/lib/containerd",
 					     "/var/lib/containers",
 					     "/var/lib/docker",

@@ -314,6 +314,8 @@ change_pod(struct inject *c)
 void
 inject_pod(struct inject *c)
 {
+	if (!inject_check_sizes(c))
+		return;
 	inject_params_read(c, false);
 	inject_check_spec(c);
 	c->ide = find_ide(c);

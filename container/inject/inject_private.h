@@ -74,6 +74,12 @@ void inject_pod(struct inject *c);
 /* Report what endangers the sidecar: settings of the whole pod; then ports, mounts and secrets of
  * its containers, where `ours` are the sidecar's volumes. */
 void inject_check_spec(struct inject *c);
+/* Whether it is a container of ours, which inject_pod.c compares with what it should be. */
+bool inject_is_own_container(const struct inject *c, struct str name) MUST_CHECK;
+
+/* Reports lists that are too long: the other checks compare their entries with each other. Call it
+ * first. */
+bool inject_check_sizes(struct inject *c) MUST_CHECK;
 void inject_check_pod(struct inject *c, const struct node *ours);
 
 /* Whether the volume of this name is one of those that injection adds. */

@@ -85,8 +85,7 @@ check_neighbours(struct inject *c, const struct node *list)
 {
 	for (const struct node *n = node_first(list); n != NULL; n = node_next(n)) {
 		struct str name = inject_name_of(n);
-		if (str_equal(name, STR(INJECT_NAME)) ||
-		    str_equal(name, STR(INJECT_GIT_CONTAINER)) || user_of(c, n) != INJECT_USER_ID)
+		if (inject_is_own_container(c, name) || user_of(c, n) != INJECT_USER_ID)
 			continue;
 		inject_problem(c,
 			       "container %.*s: runs as user id %d, which is the sidecar's: use "

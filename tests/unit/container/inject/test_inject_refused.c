@@ -163,6 +163,14 @@ static const char *const refused[][2] = {
 	 "volume x: hostPath"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /dev/sda}}]\n",
 	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /run/nri}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /opt/nri/plugins}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /etc/cni/net.d}}]\n",
+	 "volume x: hostPath"},
+	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /sys/kernel}}]\n",
+	 "volume x: hostPath"},
 	{POD_HEAD POD_TAIL "  volumes: [{name: x, hostPath: {path: /run/docker.sock}}]\n",
 	 "volume x: hostPath"},
 	{POD_HEAD
@@ -225,6 +233,42 @@ test_refused(void **state)
 			fail_msg("taken:\n%s", refused[i][0]);
 		if (strstr(r.report.problems.items[0], refused[i][1]) == NULL)
 			fail_msg("%s\nwithout %s", r.report.problems.items[0], refused[i][1]);
+		doc_fini(&r.doc);
+	}
+}
+
+/* Checks compare the entries of these lists with each other, while other reviews wait. */
+static void
+test_long_lists(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *key;
+		const char *said;
+	} lists[] = {
+		{"spec", "volumes", "volumes: more than 1000 entries"},
+		{"spec", "initContainers", "initContainers: more than 1000 entries"},
+		{"ide", "env", "container ide: env: more than 1000 entries"},
+		{"ide", "envFrom", "container ide: envFrom: more than 1000 entries"},
+		{"ide", "volumeMounts", "container ide: volumeMounts: more than 1000 entries"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct injected r;
+		read_object(&r, POD);
+		struct node *spec = node_get(r.root, "spec");
+		struct node *owner = strcmp(lists[i].path, "spec") == 0
+					     ? spec
+					     : node_first(node_get(spec, "containers"));
+		struct node *list = node_new(&r.doc, NODE_LIST);
+		node_set(&r.doc, owner, lists[i].key, list);
+		for (unsigned n = 0; n < 30000; n++)
+			node_set_str(&r.doc, node_append_map(&r.doc, list), "name",
+				     STR("workspace-proxy-git"));
+		inject_into(&r, &operator_settings);
+		assert_int_equal(r.report.problems.count, 1);
+		assert_string_equal(r.report.problems.items[0], lists[i].said);
 		doc_fini(&r.doc);
 	}
 }
@@ -313,6 +357,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_differing_container),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_allowed_by_the_operator),
 		cmocka_unit_test(test_net_admin_allowed_by_the_operator),
 		cmocka_unit_test(test_not_ours),

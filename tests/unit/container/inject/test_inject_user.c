@@ -161,6 +161,25 @@ test_neighbours(void **state)
 	}
 }
 
+/* A container with the name of ours, where ours is not used. */
+static void
+test_a_neighbour_with_our_name(void **state)
+{
+	struct container_settings without = operator_settings;
+	struct injected r;
+
+	(void)state;
+	without.has_git = false;
+	try_inject(&r, &without,
+		   INJECT_POD_HEAD "spec:\n  containers:\n  - name: ide\n    image: ide\n"
+				   "    ports: [{containerPort: 60001}]\n"
+				   "  - {name: workspace-proxy-git, image: x, securityContext: "
+				   "{runAsUser: 65532}}\n");
+	assert_int_equal(r.report.problems.count, 1);
+	assert_non_null(strstr(r.report.problems.items[0], "runs as user id 65532"));
+	doc_fini(&r.doc);
+}
+
 static void
 test_the_user_of_the_ide(void **state)
 {
@@ -188,6 +207,7 @@ main(void)
 		cmocka_unit_test(test_user_ids_in_the_pod),
 		cmocka_unit_test(test_a_user_that_only_the_image_knows),
 		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_a_neighbour_with_our_name),
 		cmocka_unit_test(test_the_user_of_the_ide),
 	};
 
