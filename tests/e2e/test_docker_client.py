@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 
 import pytest
+import ssh
 from ports import PortHost
 from proxy import free_port, wait_until
 
@@ -64,6 +65,7 @@ def engine(tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    wait_until(lambda: service.poll() is not None or ssh.reaches(port), what="Podman's API")
     yield port
     service.terminate()
     service.wait(60)
