@@ -77,6 +77,9 @@ session_store_review_cookies(struct session_store *st)
 {
 	struct auth_session *s = NULL;
 
+	/* Found by their text alone: the next one is decrypted again. */
+	st->last_port.session = NULL;
+	st->last_guest.session = NULL;
 	while ((s = session_table_next(&st->table, s)) != NULL)
 		session_review_cookie(s);
 }

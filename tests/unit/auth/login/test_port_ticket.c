@@ -112,6 +112,24 @@ test_login_at_a_port(void **state)
 	assert_true(str_equal(world.verdict.identity.username, STR("sasha")));
 }
 
+/* Also for the cookie that was found last, which is found by its text. */
+static void
+test_cookies_end_with_their_key(void **state)
+{
+	struct auth_keys keys = {.count = 1};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	ask_port(get_ticket("/"), 3000, ORIGIN_3000);
+	ask_port("/", 3000, ORIGIN_3000);
+	assert_int_equal(world.verdict.action, AUTH_ALLOW);
+	keys.keys[0] = secret_from_str(STR("another-key-another-key-another-"));
+	assert_true(auth_replace_keys(world.auth, &keys, &e));
+	secret_free(keys.keys[0]);
+	ask_port("/", 3000, ORIGIN_3000);
+	assert_int_equal(world.verdict.action, AUTH_REDIRECT);
+}
+
 static void
 test_cookies_are_valid_on_their_host_only(void **state)
 {
@@ -306,6 +324,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_login_at_a_port, setup, teardown_world),
+		cmocka_unit_test_setup_teardown(test_cookies_end_with_their_key, setup,
+						teardown_world),
 		cmocka_unit_test_setup_teardown(test_cookies_are_valid_on_their_host_only, setup,
 						teardown_world),
 		cmocka_unit_test_setup_teardown(test_a_ticket_needs_its_flows_cookie, setup,
