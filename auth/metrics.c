@@ -30,7 +30,7 @@ static const char *const checks[AUTH_CHECKS] = {
 	[AUTH_CHECK_MISCONFIGURED] = "gitlab_refuses_us",
 	[AUTH_CHECK_UNKNOWN] = "gitlab_unavailable",
 };
-static const char *const questions[AUTH_REQUESTS] = {
+static const char *const endpoints[AUTH_REQUESTS] = {
 	[AUTH_REQUEST_TOKEN] = "token",		[AUTH_REQUEST_REFRESH] = "refresh",
 	[AUTH_REQUEST_REVOKE] = "revoke",	[AUTH_REQUEST_USER] = "user",
 	[AUTH_REQUEST_WORKSPACE] = "workspace", [AUTH_REQUEST_PROJECT] = "project",
@@ -78,15 +78,15 @@ static const struct metrics_family families[] = {
 	     check_duration),
 	 .unit = METRICS_MICROSECONDS, .bounds = &metrics_latency_bounds,
 	 .help = "Duration of authorization checks."},
-	{ROW("workspace_proxy_gitlab_requests_total", METRICS_COUNTER, questions),
-	 .labels = {METRICS_LABEL("endpoint", questions), METRICS_LABEL("outcome", outcomes)},
+	{ROW("workspace_proxy_gitlab_requests_total", METRICS_COUNTER, requests),
+	 .labels = {METRICS_LABEL("endpoint", endpoints), METRICS_LABEL("outcome", outcomes)},
 	 .help = "Requests to GitLab by endpoint and outcome; refresh: new tokens for a session; "
 		 "no: not found, or access refused; lost: sent, but no response arrived; denied: "
 		 "by the relay's operator. With BROKER, token, refresh and revoke are sent to the "
 		 "relay."},
 	{ROW("workspace_proxy_gitlab_request_duration_seconds", METRICS_HISTOGRAM,
-	     question_duration),
-	 .unit = METRICS_MICROSECONDS, .labels = {METRICS_LABEL("endpoint", questions)},
+	     request_duration),
+	 .unit = METRICS_MICROSECONDS, .labels = {METRICS_LABEL("endpoint", endpoints)},
 	 .bounds = &metrics_latency_bounds, .help = "Duration of requests to GitLab."},
 	{ROW("workspace_proxy_sessions", METRICS_GAUGE, sessions), .help = "Current sessions."},
 	{ROW("workspace_proxy_sessions_ended_total", METRICS_COUNTER, sessions_ended),

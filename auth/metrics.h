@@ -50,8 +50,8 @@ struct auth_metrics {
 	uint64_t rate_limited;
 	uint64_t checks[AUTH_CHECKS];
 	struct metrics_histogram check_duration;
-	uint64_t questions[AUTH_REQUESTS][AUTH_METRICS_OUTCOMES];
-	struct metrics_histogram question_duration[AUTH_REQUESTS];
+	uint64_t requests[AUTH_REQUESTS][AUTH_METRICS_OUTCOMES];
+	struct metrics_histogram request_duration[AUTH_REQUESTS];
 	uint64_t sessions_ended[AUTH_METRICS_ENDS];
 	uint64_t credentials[AUTH_METRICS_CREDENTIAL_OUTCOMES];
 	uint64_t credentials_rejected;

@@ -279,22 +279,22 @@ run_one(struct transfer *t, const struct gitmodule *entry, bool is_last, struct 
 	buf_fini(&s.git_dir);
 }
 
-struct odd_parts {
+struct issue_report {
 	struct transfer *transfer;
 	size_t count;
 };
 
 static void
-on_odd(const struct gitmodules_issue *odd, void *arg)
+on_issue(const struct gitmodules_issue *issue, void *arg)
 {
-	struct odd_parts *parts = arg;
+	struct issue_report *parts = arg;
 
-	if (odd->is_lost)
+	if (issue->is_lost)
 		parts->transfer->progress.notes |= CLONE_NOTE_SUBMODULES;
 	if (parts->count++ >= WARNINGS_MAX)
 		return;
-	log_warn(NULL, "part of .gitmodules ignored", log_str("submodule", odd->name),
-		 log_int("line", (int64_t)odd->line), log_cstr("reason", odd->why));
+	log_warn(NULL, "part of .gitmodules ignored", log_str("submodule", issue->name),
+		 log_int("line", (int64_t)issue->line), log_cstr("reason", issue->why));
 }
 
 /* Reads the .gitmodules of HEAD's tree; NULL: there is none. */
@@ -317,7 +317,7 @@ static bool
 read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 {
 	git_blob *blob = find_modules(t);
-	struct odd_parts odd = {.transfer = t};
+	struct issue_report issue = {.transfer = t};
 	struct err e = ERR_INIT;
 	bool ok;
 
@@ -325,11 +325,11 @@ read_modules(struct transfer *t, struct gitmodules *m, struct arena *arena)
 		return false;
 	ok = gitmodules_parse(
 		m, (struct str){git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob)}, arena,
-		on_odd, &odd, &e);
+		on_issue, &issue, &e);
 	git_blob_free(blob);
-	if (odd.count > WARNINGS_MAX)
+	if (issue.count > WARNINGS_MAX)
 		log_warn(NULL, "further parts of .gitmodules ignored",
-			 log_int("count", (int64_t)(odd.count - WARNINGS_MAX)));
+			 log_int("count", (int64_t)(issue.count - WARNINGS_MAX)));
 	if (!ok) {
 		t->progress.notes |= CLONE_NOTE_SUBMODULES;
 		log_warn(NULL, "submodules not cloned", log_err(&e));

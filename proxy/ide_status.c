@@ -24,7 +24,7 @@ is_due(struct proxy *p)
 }
 
 static void
-find(struct proxy *p, const struct ide_reason *exit_search)
+find(struct proxy *p, const struct ide_reason *reported_exit)
 {
 	struct ide_status *s = &p->ide_status;
 	const struct settings_upstream *upstream = &p->settings->upstream;
@@ -32,7 +32,7 @@ find(struct proxy *p, const struct ide_reason *exit_search)
 		.upstream = upstream->addresses,
 		.upstream_count = upstream->count,
 		.upstream_name = upstream->name,
-		.exit_search = exit_search,
+		.reported_exit = reported_exit,
 	};
 
 	memcpy(facts.own_ports, s->own_ports, sizeof(s->own_ports));

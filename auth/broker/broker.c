@@ -142,15 +142,15 @@ broker_start(struct broker *b, struct str body, const struct log_context *log,
 	struct broker_call *c = NULL;
 	struct broker_request r;
 	struct buf memory;
-	enum relay_result finding;
+	enum relay_result result;
 
 	*reply = (struct broker_reply){.status = 0};
 	buf_init(&memory, BROKER_REQUEST_MAX);
-	finding = broker_request_open(&r, body, b->relay, clock_wall_ms(), &memory, &channel);
-	switch (finding) {
+	result = broker_request_open(&r, body, b->relay, clock_wall_ms(), &memory, &channel);
+	switch (result) {
 	case RELAY_VALID:
 	case RELAY_STALE:
-		c = process(b, &r, finding == RELAY_STALE, &channel, log, reply);
+		c = process(b, &r, result == RELAY_STALE, &channel, log, reply);
 		break;
 	case RELAY_MALFORMED:
 		reject(b, BROKER_REJECTED_MALFORMED, 400, "it is malformed", log, reply);

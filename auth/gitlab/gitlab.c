@@ -135,8 +135,8 @@ form_init(struct buf *form)
 
 /* Sends a form; q has the kind of the request and its priority. */
 static struct gitlab_call *
-start_form_question(struct gitlab *g, struct gitlab_request *q, struct buf *form,
-		    gitlab_done_fn *done, void *arg)
+start_form_request(struct gitlab *g, struct gitlab_request *q, struct buf *form,
+		   gitlab_done_fn *done, void *arg)
 {
 	bool is_revoke = q->kind == AUTH_REQUEST_REVOKE;
 	struct gitlab_call *call = NULL;
@@ -170,7 +170,7 @@ gitlab_exchange_code(struct gitlab *g, const struct gitlab_code *code, gitlab_do
 	add_field(&form, "code", code->code);
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
 	add_field(&form, "code_verifier", code->verifier);
-	return start_form_question(g, &q, &form, done, arg);
+	return start_form_request(g, &q, &form, done, arg);
 }
 
 struct gitlab_call *
@@ -188,7 +188,7 @@ gitlab_refresh(struct gitlab *g, const struct secret *refresh_token, unsigned mo
 	add_client(g, &form);
 	add_field(&form, "refresh_token", secret_view(refresh_token));
 	add_field(&form, "redirect_uri", str_from(g->redirect_uri));
-	return start_form_question(g, &q, &form, done, arg);
+	return start_form_request(g, &q, &form, done, arg);
 }
 
 struct gitlab_call *
@@ -203,13 +203,13 @@ gitlab_revoke_token(struct gitlab *g, const struct secret *token, gitlab_done_fn
 	form_init(&form);
 	add_client(g, &form);
 	add_field(&form, "token", secret_view(token));
-	return start_form_question(g, &q, &form, done, arg);
+	return start_form_request(g, &q, &form, done, arg);
 }
 
 /* Sends a request to the API; q has its kind. It is a GET unless it has a body. */
 static struct gitlab_call *
-start_api_question(struct gitlab *g, struct gitlab_request *q, const struct gitlab_credentials *who,
-		   gitlab_done_fn *done, void *arg)
+start_api_request(struct gitlab *g, struct gitlab_request *q, const struct gitlab_credentials *who,
+		  gitlab_done_fn *done, void *arg)
 {
 	bool has_body = !str_is_empty(q->request.body);
 
@@ -232,7 +232,7 @@ gitlab_get_user(struct gitlab *g, const struct gitlab_credentials *who, gitlab_d
 		.read = gitlab_read_user,
 	};
 
-	return start_api_question(g, &q, who, done, arg);
+	return start_api_request(g, &q, who, done, arg);
 }
 
 struct gitlab_call *
@@ -245,7 +245,7 @@ gitlab_check_workspace(struct gitlab *g, const struct gitlab_credentials *who, g
 		.read = gitlab_read_workspace,
 	};
 
-	return start_api_question(g, &q, who, done, arg);
+	return start_api_request(g, &q, who, done, arg);
 }
 
 /* The path of a membership: "projects" or "groups", and which one. */
@@ -267,7 +267,7 @@ check_members(struct gitlab *g, struct gitlab_request *q, const struct membershi
 	if (url_encode(&url, str_from(of->which)) &&
 	    buf_addf(&url, "/members/all/%" PRIu64, who->user_id) && buf_add_byte(&url, '\0')) {
 		q->request.url = url.data;
-		call = start_api_question(g, q, who, done, arg);
+		call = start_api_request(g, q, who, done, arg);
 	}
 	buf_fini(&url);
 	return call;

@@ -89,7 +89,7 @@ take_answer(const struct broker_answer *a, const struct gitlab_expect *expect,
 	set_outcome(answer, outcomes[a->outcome], a);
 	if (a->outcome == BROKER_STALE)
 		set_stale(answer, a);
-	else if (a->outcome == BROKER_OK && expect->ask->operation != BROKER_REVOKE)
+	else if (a->outcome == BROKER_OK && expect->sealed->operation != BROKER_REVOKE)
 		take_tokens(a, expect->modes, answer);
 }
 
@@ -125,7 +125,7 @@ gitlab_read_broker(const struct fetch_response *r, const struct gitlab_expect *e
 		return;
 	}
 	buf_init(&memory, BROKER_ANSWER_MAX);
-	if (broker_answer_open(&a, r->body, &expect->ask->channel, &memory)) {
+	if (broker_answer_open(&a, r->body, &expect->sealed->channel, &memory)) {
 		take_answer(&a, expect, answer);
 	} else {
 		/* GitLab may have processed the request. */
@@ -141,10 +141,10 @@ start(struct gitlab *g, struct gitlab_request *q, struct broker_request *r,
       enum fetch_priority priority, gitlab_done_fn *done, void *arg)
 {
 	q->read = gitlab_read_broker;
-	q->ask = sealed_request_new(g, r, priority);
-	if (q->ask == NULL)
+	q->sealed = sealed_request_new(g, r, priority);
+	if (q->sealed == NULL)
 		return NULL;
-	sealed_request_fill(q->ask, g, &q->request);
+	sealed_request_fill(q->sealed, g, &q->request);
 	return gitlab_start(g, q, done, arg);
 }
 

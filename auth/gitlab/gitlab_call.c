@@ -14,8 +14,8 @@ count_answer(const struct gitlab_call *call, enum gitlab_outcome outcome)
 	struct auth_metrics *m = &call->gitlab->metrics;
 
 	m->gitlab_is_silent = outcome == GITLAB_UNAVAILABLE || outcome == GITLAB_LOST;
-	m->questions[call->question][outcome]++;
-	metrics_observe(&m->question_duration[call->question], &metrics_latency_bounds,
+	m->requests[call->endpoint][outcome]++;
+	metrics_observe(&m->request_duration[call->endpoint], &metrics_latency_bounds,
 			clock_monotonic_us() - call->started_us);
 }
 
@@ -23,8 +23,8 @@ count_answer(const struct gitlab_call *call, enum gitlab_outcome outcome)
 static bool
 is_rate_limited(const struct gitlab_call *call, const struct fetch_response *response)
 {
-	return response != NULL && response->status == 429 && call->ask == NULL &&
-	       (call->question == AUTH_REQUEST_TOKEN || call->question == AUTH_REQUEST_REFRESH);
+	return response != NULL && response->status == 429 && call->sealed == NULL &&
+	       (call->endpoint == AUTH_REQUEST_TOKEN || call->endpoint == AUTH_REQUEST_REFRESH);
 }
 
 static void on_response(const struct fetch_response *response, const struct err *e,
@@ -38,7 +38,8 @@ restart_at_broker(struct gitlab_call *call, const struct err *why)
 	struct fetch_request request;
 	struct err e = ERR_INIT;
 
-	if (call->ask == NULL || !sealed_request_again(call->ask, call->gitlab, why, &request))
+	if (call->sealed == NULL ||
+	    !sealed_request_again(call->sealed, call->gitlab, why, &request))
 		return false;
 	call->fetch = fetch_start(call->gitlab->relay_fetch, &request, on_response, call, &e);
 	return call->fetch != NULL;
@@ -69,7 +70,7 @@ on_response(const struct fetch_response *response, const struct err *e, bool req
 	count_answer(&copy, answer.outcome);
 	if (is_rate_limited(&copy, response))
 		client_rate_block(&copy.gitlab->client_rate, response->retry_after_s);
-	sealed_request_free(copy.ask);
+	sealed_request_free(copy.sealed);
 	copy.done(&answer, copy.arg);
 	gitlab_tokens_fini(&answer.tokens);
 }
@@ -81,27 +82,27 @@ gitlab_start(struct gitlab *g, const struct gitlab_request *q, gitlab_done_fn *d
 	struct err e = ERR_INIT;
 
 	if (call == NULL) {
-		sealed_request_free(q->ask);
+		sealed_request_free(q->sealed);
 		return NULL;
 	}
 	*call = (struct gitlab_call){
 		.expect = {.settings = g->settings,
 			   .user_id = q->user_id,
 			   .modes = q->modes,
-			   .ask = q->ask},
+			   .sealed = q->sealed},
 		.gitlab = g,
-		.question = q->kind,
+		.endpoint = q->kind,
 		.started_us = clock_monotonic_us(),
-		.ask = q->ask,
+		.sealed = q->sealed,
 		.read = q->read,
 		.done = done,
 		.arg = arg,
 	};
-	call->fetch = fetch_start(q->ask == NULL ? g->fetch : g->relay_fetch, &q->request,
+	call->fetch = fetch_start(q->sealed == NULL ? g->fetch : g->relay_fetch, &q->request,
 				  on_response, call, &e);
 	if (call->fetch == NULL) {
 		log_error(NULL, "request to GitLab not started", log_err(&e));
-		sealed_request_free(call->ask);
+		sealed_request_free(call->sealed);
 		free(call);
 		return NULL;
 	}
@@ -114,6 +115,6 @@ gitlab_cancel(struct gitlab_call *call)
 	if (call == NULL)
 		return;
 	fetch_cancel(call->fetch);
-	sealed_request_free(call->ask);
+	sealed_request_free(call->sealed);
 	free(call);
 }

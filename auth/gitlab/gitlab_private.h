@@ -18,8 +18,8 @@ struct sealed_request;
 struct gitlab_expect {
 	const struct auth_settings *settings;
 	uint64_t user_id;
-	unsigned modes;			  /* of tokens: what they are for */
-	const struct sealed_request *ask; /* of the broker */
+	unsigned modes;			     /* of tokens: what they are for */
+	const struct sealed_request *sealed; /* of the broker */
 };
 
 /* Fills an answer from a complete response; an invalid one is GITLAB_UNAVAILABLE. */
@@ -65,10 +65,10 @@ struct gitlab {
 struct gitlab_call {
 	struct gitlab_expect expect;
 	struct gitlab *gitlab;
-	enum auth_metrics_endpoint question;
+	enum auth_metrics_endpoint endpoint;
 	uint64_t started_us;
 	struct fetch_call *fetch;
-	struct sealed_request *ask; /* NULL: sent to GitLab itself */
+	struct sealed_request *sealed; /* NULL: sent to GitLab itself */
 	gitlab_read_fn *read;
 	gitlab_done_fn *done;
 	void *arg;
@@ -77,7 +77,7 @@ struct gitlab_call {
 struct gitlab_request {
 	enum auth_metrics_endpoint kind;
 	struct fetch_request request;
-	struct sealed_request *ask; /* moved into the call */
+	struct sealed_request *sealed; /* moved into the call */
 	gitlab_read_fn *read;
 	uint64_t user_id; /* the user that the answer must be about; 0: any */
 	unsigned modes;	  /* of tokens: what they are for */

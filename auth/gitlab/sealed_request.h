@@ -22,15 +22,15 @@ struct sealed_request {
 /* Seals r; its authority and time are filled in. NULL: it can't be, which is logged. */
 struct sealed_request *sealed_request_new(const struct gitlab *g, struct broker_request *r,
 					  enum fetch_priority priority) MUST_CHECK;
-void sealed_request_free(struct sealed_request *ask); /* does nothing for NULL */
+void sealed_request_free(struct sealed_request *s); /* does nothing for NULL */
 
-/* Fills *request with the sealed request. The views are valid as long as ask. */
-void sealed_request_fill(const struct sealed_request *ask, const struct gitlab *g,
+/* Fills *request with the sealed request. The views are valid as long as s. */
+void sealed_request_fill(const struct sealed_request *s, const struct gitlab *g,
 			 struct fetch_request *request);
 
 /* As sealed_request_fill, for another attempt. Call it only if nothing was sent. False: the error
  * is not a failed connection, or there were CONNECTS_MAX attempts. */
-bool sealed_request_again(struct sealed_request *ask, const struct gitlab *g, const struct err *why,
+bool sealed_request_again(struct sealed_request *s, const struct gitlab *g, const struct err *why,
 			  struct fetch_request *request);
 
 #endif

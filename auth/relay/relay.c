@@ -233,9 +233,9 @@ redirect_to_gitlab(const struct relay *r, const struct auth_facts *facts,
 
 static void
 judge_request(const struct relay *r, const struct auth_facts *facts, const struct relay_request *q,
-	      enum relay_result finding, struct auth_verdict *v)
+	      enum relay_result result, struct auth_verdict *v)
 {
-	switch (finding) {
+	switch (result) {
 	case RELAY_VALID:
 		break;
 	case RELAY_MALFORMED:
@@ -284,10 +284,10 @@ answer_start(const struct relay *r, const struct auth_facts *facts, struct auth_
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
 			     "The parameter \"request\" is missing.", STR_NONE);
 	} else {
-		enum relay_result finding = relay_request_read(&q, buf_view(&text), r->settings,
-							       clock_wall_ms(), &memory);
+		enum relay_result result = relay_request_read(&q, buf_view(&text), r->settings,
+							      clock_wall_ms(), &memory);
 
-		judge_request(r, facts, &q, finding, v);
+		judge_request(r, facts, &q, result, v);
 	}
 	buf_fini(&memory);
 	buf_fini(&text);
@@ -341,9 +341,9 @@ redirect_to_workspace(const struct relay_return *ret, const struct relay_respons
 
 static void
 judge_return(const struct relay *r, const struct auth_facts *facts, const struct relay_return *ret,
-	     const struct relay_response *a, enum relay_result finding, struct auth_verdict *v)
+	     const struct relay_response *a, enum relay_result result, struct auth_verdict *v)
 {
-	switch (finding) {
+	switch (result) {
 	case RELAY_FORGED:
 	case RELAY_MALFORMED:
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST,
@@ -360,7 +360,7 @@ judge_return(const struct relay *r, const struct auth_facts *facts, const struct
 	v->location = arena_printf(&v->arena, "https://%.*s/", STR_FMT(ret->authority));
 	/* Check this first: the cookie of a stale flow has expired too, but staleness explains
 	 * more. */
-	if (finding == RELAY_STALE) {
+	if (result == RELAY_STALE) {
 		clear_cookie(r, ret->id, v);
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_STALE,
 			     "It began more than ten minutes ago.", ret->authority);
@@ -393,10 +393,10 @@ answer_callback(const struct relay *r, const struct auth_facts *facts, struct au
 	if (detail != NULL) {
 		refuse_login(facts, v, AUTH_PROBLEM_RELAY_REQUEST, detail, STR_NONE);
 	} else {
-		enum relay_result finding = relay_return_open(
-			&ret, buf_view(&a.state), &r->box, r->settings, clock_wall_ms(), &memory);
+		enum relay_result result = relay_return_open(&ret, buf_view(&a.state), &r->box,
+							     r->settings, clock_wall_ms(), &memory);
 
-		judge_return(r, facts, &ret, &a, finding, v);
+		judge_return(r, facts, &ret, &a, result, v);
 	}
 	buf_fini(&memory);
 	buf_fini(&a.error);

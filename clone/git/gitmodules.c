@@ -10,9 +10,9 @@
 struct parse {
 	struct gitmodules *modules;
 	struct arena *arena;
-	gitmodules_odd_fn *on_odd;
+	gitmodules_issue_fn *on_issue;
 	void *arg;
-	bool is_full; /* whether on_odd was called for it */
+	bool is_full; /* whether on_issue was called for it */
 	bool no_memory;
 };
 
@@ -20,9 +20,9 @@ static void
 tell(const struct parse *p, const struct config_text_entry *entry, struct str name, const char *why,
      bool is_lost)
 {
-	const struct gitmodules_issue odd = {entry->line, name, why, is_lost};
+	const struct gitmodules_issue issue = {entry->line, name, why, is_lost};
 
-	p->on_odd(&odd, p->arg);
+	p->on_issue(&issue, p->arg);
 }
 
 /* Whether a part leads to another directory, with the separator of any system. */
@@ -185,10 +185,10 @@ on_entry(const struct config_text_entry *entry, void *arg)
 }
 
 bool
-gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a, gitmodules_odd_fn *on_odd,
-		 void *arg, struct err *e)
+gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a,
+		 gitmodules_issue_fn *on_issue, void *arg, struct err *e)
 {
-	struct parse p = {.modules = m, .arena = a, .on_odd = on_odd, .arg = arg};
+	struct parse p = {.modules = m, .arena = a, .on_issue = on_issue, .arg = arg};
 
 	m->count = 0;
 	if (text.len > GITMODULES_MAX_BYTES)

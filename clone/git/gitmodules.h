@@ -33,12 +33,12 @@ struct gitmodules_issue {
 	const char *why;
 	bool is_lost; /* whether the submodule can't be cloned because of it */
 };
-typedef void gitmodules_odd_fn(const struct gitmodules_issue *odd, void *arg);
+typedef void gitmodules_issue_fn(const struct gitmodules_issue *issue, void *arg);
 
 /* Parses a .gitmodules. The last of several values counts, as in git. Entries may lack path or URL.
  * Strings are in the arena. ERR_LIMIT: the text is too large; ERR_MEMORY. */
 bool gitmodules_parse(struct gitmodules *m, struct str text, struct arena *a,
-		      gitmodules_odd_fn *on_odd, void *arg, struct err *e) MUST_CHECK;
+		      gitmodules_issue_fn *on_issue, void *arg, struct err *e) MUST_CHECK;
 
 /* Whether another reader of git's configuration could follow an include: whether the text contains
  * anything like an include section, even in comments and values. */

@@ -109,25 +109,25 @@ is_short(struct inject *c, const struct node *parent, const char *key, struct st
 	return false;
 }
 
+static bool
+check_container_sizes(struct inject *c, const char *list)
+{
+	bool ok = is_short(c, c->spec, list, STR_NONE);
+
+	for (const struct node *n = ok ? node_first(node_get(c->spec, list)) : NULL; n != NULL;
+	     n = node_next(n)) {
+		ok = is_short(c, n, "env", inject_name_of(n)) && ok;
+		ok = is_short(c, n, "envFrom", inject_name_of(n)) && ok;
+		ok = is_short(c, n, "volumeMounts", inject_name_of(n)) && ok;
+	}
+	return ok;
+}
+
 bool
 inject_check_sizes(struct inject *c)
 {
-	static const char *const lists[] = {"volumes", "initContainers", "containers"};
-	static const char *const of_container[] = {"env", "envFrom", "volumeMounts"};
-	bool ok = true;
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		ok = is_short(c, c->spec, lists[i], STR_NONE) && ok;
-	for (const struct node *list = node_first(c->spec); ok && list != NULL;
-	     list = node_next(list)) {
-		if (!str_equal(list->key, STR("initContainers")) &&
-		    !str_equal(list->key, STR("containers")))
-			continue;
-		for (const struct node *n = node_first(list); n != NULL; n = node_next(n))
-			for (size_t i = 0; i < sizeof(of_container) / sizeof(of_container[0]); i++)
-				ok = is_short(c, n, of_container[i], inject_name_of(n)) && ok;
-	}
-	return ok;
+	return is_short(c, c->spec, "volumes", STR_NONE) &&
+	       check_container_sizes(c, "initContainers") && check_container_sizes(c, "containers");
 }
 
 static size_t

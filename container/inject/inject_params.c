@@ -249,11 +249,8 @@ report_unknown(struct inject *c, struct str name)
 	size_t least = 2 + name.len / 4; /* a greater distance is no typing error */
 	const char *nearest = NULL;
 
-	if (c->report->problems.count >= INJECT_NOTES_MAX) { /* the message is not kept */
-		c->report->problems.count++;
-		return;
-	}
-	for (size_t i = 0; i < PARAM_COUNT; i++) {
+	/* Not for messages that are dropped. */
+	for (size_t i = 0; i < PARAM_COUNT && c->report->problems.count < INJECT_NOTES_MAX; i++) {
 		size_t distance = str_distance(name, str_from(params[i].name));
 		if (distance >= least)
 			continue;

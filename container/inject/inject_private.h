@@ -51,8 +51,8 @@ inject_has_no_problem(const struct inject *c)
 	return c->report->problems.count == 0 && !c->doc->failed;
 }
 
-/* Checks a text that was allocated in the document's arena: NULL (out of memory) sets doc->failed.
- */
+/* Checks a text that was allocated in the document's arena; NULL: out of memory, which sets
+ * doc->failed. */
 static inline struct str
 inject_allocated(struct inject *c, const char *text)
 {

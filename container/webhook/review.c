@@ -18,7 +18,7 @@
 
 struct review {
 	const struct container_settings *settings;
-	const struct review_space *namespace; /* or NULL */
+	const struct review_namespace *namespace; /* or NULL */
 	struct doc doc;
 	struct buf *out;
 	const struct node *request;
@@ -169,7 +169,7 @@ copy_name(char to[WORKSPACE_SECRET_TEXT_BYTES], struct str name)
 static void
 order_secret(struct review *r)
 {
-	struct workspace_secret_request *order = &r->secret->order;
+	struct workspace_secret_request *request = &r->secret->request;
 	struct str namespace = node_text_at(r->request, "namespace");
 	struct str uid = node_text_at(r->request, "uid");
 
@@ -177,8 +177,9 @@ order_secret(struct review *r)
 	    node_is_true(node_get(r->request, "dryRun")) ||
 	    !namespace_pattern_matches(r->settings->secrets_namespace, namespace))
 		return;
-	if (!copy_name(order->namespace, namespace) || !copy_name(order->name, r->report.secret) ||
-	    !copy_name(order->host, r->report.host)) {
+	if (!copy_name(request->namespace, namespace) ||
+	    !copy_name(request->name, r->report.secret) ||
+	    !copy_name(request->host, r->report.host)) {
 		deny(r, "the names of workspace and secret are too long");
 		return;
 	}
@@ -348,13 +349,13 @@ write_response(const struct review *r, struct err *e)
 bool
 review_refuse(const struct review_secret *secret, const struct err *why, struct buf *out)
 {
-	const struct workspace_secret_request *order = &secret->order;
+	const struct workspace_secret_request *request = &secret->request;
 	struct json_writer w;
 	struct buf message;
 
 	buf_init(&message, MESSAGE_MAX_BYTES);
 	buf_addf(&message, "workspace-proxy: secret %s/%s can't be created (INJECT_SECRETS): %s",
-		 order->namespace, order->name, why->text);
+		 request->namespace, request->name, why->text);
 	begin_response(&w, out, str_from(secret->uid), false);
 	write_denial(&w, 500, "InternalError", buf_view(&message));
 	buf_fini(&message);

@@ -29,12 +29,12 @@ enum review_outcome {
 /* A secret that must exist before the request is answered. */
 struct review_secret {
 	bool is_needed;
-	struct workspace_secret_request order;
+	struct workspace_secret_request request;
 	char uid[REVIEW_UID_MAX_BYTES + 1]; /* of the request */
 };
 
 /* A namespace in which pods without the label get the sidecar. */
-struct review_space {
+struct review_namespace {
 	struct str data;     /* its settings: a JSON object; empty: none */
 	const struct err *e; /* why they could not be read; ERR_NONE: they are known */
 };
@@ -43,7 +43,7 @@ struct review_question {
 	const struct container_settings *settings;
 	enum review_kind kind;
 	struct str body;
-	const struct review_space *namespace; /* NULL: only what is labelled gets the sidecar */
+	const struct review_namespace *namespace; /* NULL: only what is labelled gets the sidecar */
 };
 
 /* secret: whether the pod needs a secret that the webhook creates (INJECT_SECRETS). */

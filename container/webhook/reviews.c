@@ -103,8 +103,9 @@ refuse(struct pending *p, const struct err *why)
 {
 	struct err e = ERR_INIT;
 
-	log_warn(NULL, "secret can't be created", log_cstr("namespace", p->secret.order.namespace),
-		 log_cstr("secret", p->secret.order.name), log_err(why));
+	log_warn(NULL, "secret can't be created",
+		 log_cstr("namespace", p->secret.request.namespace),
+		 log_cstr("secret", p->secret.request.name), log_err(why));
 	buf_clear(&p->answer);
 	p->outcome = REVIEW_DENIED;
 	if (!review_refuse(&p->secret, why, &p->answer)) {
@@ -126,8 +127,8 @@ on_secret(enum workspace_secret_outcome outcome, const struct err *e, void *arg)
 		return;
 	}
 	if (outcome == WORKSPACE_SECRET_CREATED)
-		log_info(NULL, "secret created", log_cstr("namespace", p->secret.order.namespace),
-			 log_cstr("secret", p->secret.order.name));
+		log_info(NULL, "secret created", log_cstr("namespace", p->secret.request.namespace),
+			 log_cstr("secret", p->secret.request.name));
 	finish(p, e);
 }
 
@@ -137,8 +138,8 @@ make_secret(struct pending *p)
 {
 	struct err e = ERR_INIT;
 
-	p->secret.order.deadline_ms = p->deadline_ms;
-	p->work = workspace_secret_start(p->reviews->secrets, &p->secret.order, on_secret, p, &e);
+	p->secret.request.deadline_ms = p->deadline_ms;
+	p->work = workspace_secret_start(p->reviews->secrets, &p->secret.request, on_secret, p, &e);
 	if (p->work != NULL)
 		return p;
 	p->reviews->metrics->secrets[WORKSPACE_SECRET_FAILED]++;
@@ -149,13 +150,13 @@ make_secret(struct pending *p)
 /* Reviews */
 
 static void
-get_settings(struct pending *p, struct review_space *namespace, struct err *e)
+get_settings(struct pending *p, struct review_namespace *namespace, struct err *e)
 {
 	const struct reviews *r = p->reviews;
 
 	namespace->e = e;
-	if (p->kind == REVIEW_MUTATE && r->spaces != NULL && p->namespace.len > 0 &&
-	    !namespace_settings_get(r->spaces, buf_view(&p->namespace), &namespace->data, e))
+	if (p->kind == REVIEW_MUTATE && r->namespaces != NULL && p->namespace.len > 0 &&
+	    !namespace_settings_get(r->namespaces, buf_view(&p->namespace), &namespace->data, e))
 		(void)err_wrap(e, "ConfigMap %s", r->settings->namespace_config_map);
 }
 
@@ -164,7 +165,7 @@ static struct pending *
 review(struct pending *p)
 {
 	struct reviews *r = p->reviews;
-	struct review_space namespace = {.data = STR_NONE};
+	struct review_namespace namespace = {.data = STR_NONE};
 	struct err no_settings = ERR_INIT;
 	struct err e = ERR_INIT;
 
@@ -209,12 +210,13 @@ on_no_patience(void *arg)
 static bool
 waits_for_settings(struct pending *p)
 {
-	struct namespace_settings *spaces = p->reviews->spaces;
+	struct namespace_settings *namespaces = p->reviews->namespaces;
 
-	if (p->kind != REVIEW_MUTATE || spaces == NULL ||
+	if (p->kind != REVIEW_MUTATE || namespaces == NULL ||
 	    !review_namespace(service_wait_body(p->wait), &p->namespace))
 		return false;
-	p->asked = namespace_settings_ask(spaces, buf_view(&p->namespace), on_settings_known, p);
+	p->asked =
+		namespace_settings_ask(namespaces, buf_view(&p->namespace), on_settings_known, p);
 	if (p->asked == NULL)
 		return false;
 	loop_timer_start(&p->patience, PATIENCE_MS);

@@ -23,8 +23,8 @@ struct review_route {
 struct reviews {
 	const struct container_settings *settings;
 	struct loop *loop;
-	struct namespace_settings *spaces; /* NULL unless WEBHOOK_NAMESPACE_CONFIG_MAP is set */
-	struct workspace_secrets *secrets; /* NULL unless INJECT_SECRETS says create */
+	struct namespace_settings *namespaces; /* NULL unless WEBHOOK_NAMESPACE_CONFIG_MAP is set */
+	struct workspace_secrets *secrets;     /* NULL unless INJECT_SECRETS says create */
 	struct webhook_metrics *metrics;
 	struct review_route routes[REVIEW_ROUTES]; /* set by reviews_route */
 };

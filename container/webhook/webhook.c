@@ -249,12 +249,12 @@ static bool
 start_questions(struct webhook *w, struct err *e)
 {
 	struct reviews *r = &w->reviews;
-	bool has_spaces = w->settings->namespace_config_map != NULL;
+	bool has_namespaces = w->settings->namespace_config_map != NULL;
 
-	if (has_spaces)
-		r->spaces =
+	if (has_namespaces)
+		r->namespaces =
 			namespace_settings_new(w->loop, w->settings, w->metrics.namespace_reads, e);
-	if (has_spaces && r->spaces == NULL)
+	if (has_namespaces && r->namespaces == NULL)
 		return false;
 	if (makes_secrets(w))
 		r->secrets = workspace_secrets_new(w->loop, w->settings, e);
@@ -325,7 +325,7 @@ stop(struct webhook *w)
 	}
 	own_certificate_free(w->own);
 	service_free(w->service); /* cancels requests that reviews wait for */
-	namespace_settings_free(w->reviews.spaces);
+	namespace_settings_free(w->reviews.namespaces);
 	workspace_secrets_free(w->reviews.secrets);
 	tls_context_free(w->tls);
 	loop_free(w->loop);

@@ -77,22 +77,22 @@ write_relay_key(struct json_writer *w, const struct container_settings *s, struc
 }
 
 static void
-write_metadata(struct json_writer *w, const struct workspace_secret_request *order)
+write_metadata(struct json_writer *w, const struct workspace_secret_request *request)
 {
 	json_write_object(w, "metadata");
-	json_write_str(w, "name", str_from(order->name));
+	json_write_str(w, "name", str_from(request->name));
 	json_write_object(w, "labels");
 	json_write_str(w, "app.kubernetes.io/name", STR("workspace-proxy"));
 	json_write_str(w, "app.kubernetes.io/component", STR("workspace"));
 	json_write_close(w, '}');
 	json_write_object(w, "annotations");
-	json_write_str(w, "workspace-proxy.io/host", str_from(order->host));
+	json_write_str(w, "workspace-proxy.io/host", str_from(request->host));
 	json_write_close(w, '}');
 	json_write_close(w, '}');
 }
 
 static bool
-write_secret(const struct container_settings *s, const struct workspace_secret_request *order,
+write_secret(const struct container_settings *s, const struct workspace_secret_request *request,
 	     struct buf *out, struct err *e)
 {
 	struct json_writer w;
@@ -100,10 +100,10 @@ write_secret(const struct container_settings *s, const struct workspace_secret_r
 	json_write_begin_object(&w, out);
 	json_write_str(&w, "apiVersion", STR("v1"));
 	json_write_str(&w, "kind", STR("Secret"));
-	write_metadata(&w, order);
+	write_metadata(&w, request);
 	json_write_str(&w, "type", STR("Opaque"));
 	json_write_object(&w, "stringData");
-	if (!write_cookie_secret(&w) || !write_relay_key(&w, s, str_from(order->host), e))
+	if (!write_cookie_secret(&w) || !write_relay_key(&w, s, str_from(request->host), e))
 		return err_wrap(e, "keys");
 	json_write_close(&w, '}');
 	return json_write_end_object(&w) || err_set(e, ERR_MEMORY, "out of memory");
@@ -196,7 +196,7 @@ workspace_secrets_free(struct workspace_secrets *s)
 }
 
 struct workspace_secret *
-workspace_secret_start(struct workspace_secrets *s, const struct workspace_secret_request *order,
+workspace_secret_start(struct workspace_secrets *s, const struct workspace_secret_request *request,
 		       workspace_secret_fn *done, void *arg, struct err *e)
 {
 	struct workspace_secret *w = err_alloc(e, sizeof(*w), "out of memory");
@@ -204,14 +204,15 @@ workspace_secret_start(struct workspace_secrets *s, const struct workspace_secre
 	if (w == NULL)
 		return NULL;
 	*w = (struct workspace_secret){.maker = s, .done = done, .arg = arg};
-	w->deadline_ms = order->deadline_ms;
+	w->deadline_ms = request->deadline_ms;
 	buf_init(&w->body, BODY_MAX_BYTES);
 	LIST_INSERT_HEAD(&s->under_way, w, entry);
-	(void)snprintf(w->path, sizeof(w->path), "/api/v1/namespaces/%s/secrets", order->namespace);
+	(void)snprintf(w->path, sizeof(w->path), "/api/v1/namespaces/%s/secrets",
+		       request->namespace);
 	/* Reserve, so that no part of a key is left in memory that was reallocated. */
 	if (!buf_reserve(&w->body, BODY_MAX_BYTES / 2))
 		err_set(e, ERR_MEMORY, "out of memory");
-	else if (write_secret(s->settings, order, &w->body, e) && send_request(w, e))
+	else if (write_secret(s->settings, request, &w->body, e) && send_request(w, e))
 		return w;
 	free_secret(w);
 	return NULL;

@@ -31,7 +31,7 @@ enum workspace_secret_outcome {
 	WORKSPACE_SECRET_OUTCOMES,
 };
 
-/* Called from the loop once for each order that is not cancelled. */
+/* Called from the loop once for each request that is not cancelled. */
 typedef void workspace_secret_fn(enum workspace_secret_outcome outcome, const struct err *e,
 				 void *arg);
 

@@ -299,7 +299,7 @@ deadline_text(const struct downstream *d)
 
 /* Returns why the connection has to be closed, or "" if no limit was exceeded. */
 static const char *
-find_lapse(struct downstream *d)
+find_timeout(struct downstream *d)
 {
 	const struct settings *settings = d->proxy->settings;
 	struct rate_limit body = rate_limit(d, settings->body_min_rate);
@@ -327,15 +327,15 @@ downstream_on_timer(void *arg)
 	struct downstream *d = arg;
 	struct err e = ERR_INIT;
 	struct exchange *x = d->stream.exchange;
-	const char *lapse = find_lapse(d);
+	const char *timeout = find_timeout(d);
 
-	if (lapse[0] == '\0') {
+	if (timeout[0] == '\0') {
 		if (loop_now_ms(d->proxy->loop) - d->waits_since_ms >= deadline_ms(d))
 			d->waits_since_ms = loop_now_ms(d->proxy->loop);
 		start_timer(d);
 		return;
 	}
-	err_set(&e, ERR_TIMEOUT, "%s", lapse);
+	err_set(&e, ERR_TIMEOUT, "%s", timeout);
 	if (d->state == DOWNSTREAM_HEAD) {
 		downstream_refuse(d, 408, buf_view(&d->in), &e);
 	} else if (waits_for_body(d) && x != NULL && !d->head_sent) {

@@ -62,7 +62,7 @@ exchange_on_blocked(struct exchange *x)
 }
 
 static void
-send_upstream(struct exchange *x, enum upstream_freshness wish)
+send_upstream(struct exchange *x, enum upstream_freshness freshness)
 {
 	struct stream *s = x->stream;
 	struct err e = ERR_INIT;
@@ -78,7 +78,7 @@ send_upstream(struct exchange *x, enum upstream_freshness wish)
 	};
 
 	x->state = EXCHANGE_FORWARD;
-	x->upstream = upstream_acquire(exchange_server(x), wish, &upstream_handler, x, &e);
+	x->upstream = upstream_acquire(exchange_server(x), freshness, &upstream_handler, x, &e);
 	if (x->upstream == NULL) {
 		log_warn(&x->log, "upstream unreachable", log_err(&e));
 		reply_waiting(x);

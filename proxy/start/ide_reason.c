@@ -326,7 +326,7 @@ is_listening(const struct ide_reason *r)
 void
 ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 {
-	const struct ide_reason *exit_search = facts->exit_search;
+	const struct ide_reason *reported_exit = facts->reported_exit;
 	struct listening listening = {.port = address_port(facts->upstream)};
 
 	if (is_here(facts)) {
@@ -335,7 +335,7 @@ ide_reason_find(struct ide_reason *r, const struct ide_reason_facts *facts)
 	} else {
 		set_unreachable(r, facts);
 	}
-	if (exit_search != NULL &&
-	    (exit_search->code == IDE_REASON_OUT_OF_MEMORY || !is_listening(r)))
-		*r = *exit_search;
+	if (reported_exit != NULL &&
+	    (reported_exit->code == IDE_REASON_OUT_OF_MEMORY || !is_listening(r)))
+		*r = *reported_exit;
 }

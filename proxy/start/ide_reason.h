@@ -38,7 +38,7 @@ struct ide_reason_facts {
 	size_t upstream_count;
 	const char *upstream_name; /* host name of the IDE, on another host; NULL: use addresses */
 	uint16_t own_ports[IDE_REASON_OWN_MAX]; /* of our listeners; 0: none */
-	const struct ide_reason *exit_search;	/* see proxy/start/exit_search.h; NULL: none */
+	const struct ide_reason *reported_exit; /* see proxy/start/exit_search.h; NULL: none */
 };
 
 /* Sets *r to the likely reason. Reads a bounded part of /proc. */

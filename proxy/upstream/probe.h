@@ -29,8 +29,8 @@ void probe_init(struct probe *p, struct loop *l, const struct address *addresses
 		struct tls_context *tls);
 void probe_fini(struct probe *p);
 
-/* Call it after the addresses were changed in place: starts again with the first one, as not ready.
- */
+/* Starts again with the first address, as not ready. Call it after the addresses were changed in
+ * place. */
 void probe_restart(struct probe *p, size_t count);
 
 /* Connects in the background and closes immediately; at most several times a second. */

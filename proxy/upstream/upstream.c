@@ -8,7 +8,7 @@
 
 #include "proxy/upstream/upstream_private.h"
 
-#define SURE_MS		   100	    /* servers keep idle connections for longer than this */
+#define RELIABLE_MS	   100	    /* servers keep idle connections for longer than this */
 #define EARLY_ANSWER_BYTES 1048576u /* to read of a response after a send error */
 #define SHORT_BODY_BYTES   16384u   /* bodies up to this size are sent together with the head */
 
@@ -54,7 +54,7 @@ upstream_new(struct loop *l, struct deferred_free_queue *deferred_frees,
 	u->deferred_frees = deferred_frees;
 	u->options = *options;
 	arena_init(&u->arena, (options->limits.headers_max + 16) * sizeof(struct header) + 4096);
-	u->reliable_ms = SURE_MS;
+	u->reliable_ms = RELIABLE_MS;
 	probe_init(&u->probe, l, u->options.addresses, u->options.addresses_count, u->options.tls);
 	if (options->name.host == NULL)
 		return u;
@@ -343,10 +343,10 @@ connect_new(struct upstream *u, struct err *e)
 }
 
 struct upstream_conn *
-upstream_acquire(struct upstream *u, enum upstream_freshness wish,
+upstream_acquire(struct upstream *u, enum upstream_freshness freshness,
 		 const struct upstream_handler *handler, void *arg, struct err *e)
 {
-	struct upstream_conn *c = upstream_take_idle(u, wish);
+	struct upstream_conn *c = upstream_take_idle(u, freshness);
 
 	if (c != NULL) {
 		conn_read_reset(&c->conn);

@@ -69,7 +69,7 @@ void upstream_free(struct upstream *u); /* all connections must have been releas
 enum upstream_freshness { UPSTREAM_ANY, UPSTREAM_RELIABLE, UPSTREAM_FRESH };
 
 /* Returns a connection of the pool, or one that is connecting. NULL if there can't be a socket. */
-struct upstream_conn *upstream_acquire(struct upstream *u, enum upstream_freshness wish,
+struct upstream_conn *upstream_acquire(struct upstream *u, enum upstream_freshness freshness,
 				       const struct upstream_handler *handler, void *arg,
 				       struct err *e) MUST_CHECK;
 

@@ -51,14 +51,15 @@ upstream_discard_idle(struct upstream *u)
 }
 
 static struct upstream_conn *
-pick_idle(const struct upstream *u, enum upstream_freshness wish)
+pick_idle(const struct upstream *u, enum upstream_freshness freshness)
 {
 	struct upstream_conn *c = LIST_FIRST(&u->idle);
 
-	if (c == NULL || wish == UPSTREAM_FRESH)
+	if (c == NULL || freshness == UPSTREAM_FRESH)
 		return NULL;
 	uint64_t reliable_ms = c->is_announced ? c->announced_ms : u->reliable_ms;
-	if (wish == UPSTREAM_RELIABLE && loop_now_ms(u->loop) - c->idle_since_ms >= reliable_ms)
+	if (freshness == UPSTREAM_RELIABLE &&
+	    loop_now_ms(u->loop) - c->idle_since_ms >= reliable_ms)
 		return NULL;
 	return c;
 }
@@ -77,19 +78,19 @@ upstream_note_idle_end(const struct upstream_conn *c)
  * for the next response. For a request that can be repeated, the result of the event loop's last
  * wait suffices, which needs no system call. */
 static bool
-is_quiet(const struct upstream_conn *c, enum upstream_freshness wish)
+is_quiet(const struct upstream_conn *c, enum upstream_freshness freshness)
 {
-	return wish == UPSTREAM_ANY ? conn_was_quiet(&c->conn) : conn_is_quiet(&c->conn);
+	return freshness == UPSTREAM_ANY ? conn_was_quiet(&c->conn) : conn_is_quiet(&c->conn);
 }
 
 struct upstream_conn *
-upstream_take_idle(struct upstream *u, enum upstream_freshness wish)
+upstream_take_idle(struct upstream *u, enum upstream_freshness freshness)
 {
 	struct upstream_conn *c;
 
-	while ((c = pick_idle(u, wish)) != NULL) {
+	while ((c = pick_idle(u, freshness)) != NULL) {
 		upstream_remove_idle(c);
-		if (is_quiet(c, wish))
+		if (is_quiet(c, freshness))
 			break;
 		upstream_note_idle_end(c);
 		upstream_discard(c);

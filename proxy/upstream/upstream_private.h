@@ -98,9 +98,9 @@ void upstream_on_timer(void *arg);
 
 /* upstream_pool.c */
 
-/* Takes the most recently used connection out of the pool, if it is open and fulfils the wish; else
- * returns NULL. */
-struct upstream_conn *upstream_take_idle(struct upstream *u, enum upstream_freshness wish);
+/* Takes the most recently used connection out of the pool, if it is open and fulfils the freshness;
+ * else returns NULL. */
+struct upstream_conn *upstream_take_idle(struct upstream *u, enum upstream_freshness freshness);
 
 /* Puts a connection into the pool, until its idle timeout. */
 void upstream_put_idle(struct upstream_conn *c);

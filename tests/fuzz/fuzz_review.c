@@ -26,7 +26,7 @@ check_answer(enum review_outcome outcome, struct str text)
 }
 
 static enum review_outcome
-review(enum review_kind kind, struct str text, const struct review_space *namespace)
+review(enum review_kind kind, struct str text, const struct review_namespace *namespace)
 {
 	struct review_secret secret;
 	struct err e = ERR_INIT;
@@ -47,7 +47,7 @@ review(enum review_kind kind, struct str text, const struct review_space *namesp
 
 /* The input is an object, or two in a row with a zero byte between: after and before. */
 static void
-review_object(unsigned how, struct str input, const struct review_space *namespace)
+review_object(unsigned how, struct str input, const struct review_namespace *namespace)
 {
 	static const char *const operations[] = {"CREATE", "UPDATE", "UPDATE", "DELETE"};
 	static const char *const parts[] = {"", "", "ephemeralcontainers", "resize"};
@@ -80,10 +80,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *copy = fuzz_copy(input);
 	struct str text = {copy, input.len};
 	const struct err none = ERR_INIT;
-	const struct review_space enabled = {
+	const struct review_namespace enabled = {
 		.data = STR("{\"container\":\"ide\",\"ports\":\"3000\",\"cpu-limit\":\"2\"}"),
 		.e = &none};
-	const struct review_space *namespace = (how & 2u) != 0 ? &enabled : NULL;
+	const struct review_namespace *namespace = (how & 2u) != 0 ? &enabled : NULL;
 
 	if ((how & 1u) != 0) {
 		(void)review(REVIEW_MUTATE, text, namespace);

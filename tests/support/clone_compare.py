@@ -150,16 +150,15 @@ def config_sections_of(directory, top):
     return [sorted(section.splitlines()) for section in sections]
 
 
-def status_of(top, directory):
-    """What git status says where it need not read any file.
+def trust_file_times(directory):
+    """Makes git compare the times of files with the index, and read no file.
 
     git reads files that are not older than the index, since they may have changed within a tick of the clock. A file that
-    the attributes do not restore to what was committed then counts as modified, and only then. A newer index decides it.
+    the attributes do not restore to what was committed then counts as modified, and only then. A newer index prevents it.
     """
     index = os.path.join(directory, "index")
     if os.path.exists(index):
         os.utime(index, (4000000000, 4000000000))
-    return lines_of(top, "status", "--porcelain", "--branch")
 
 
 def repository_state(top, expected):
@@ -170,6 +169,7 @@ def repository_state(top, expected):
     """
     directory = git_directory(top)
     entries, cached_trees = read_index(directory)
+    trust_file_times(directory)
     sources = {"refs": ref_files_of(directory), "config": config_sections_of(directory, top), "index": entries}
 
     def ask(part, *command):
@@ -181,7 +181,7 @@ def repository_state(top, expected):
         "refs": ask("refs", "for-each-ref", "--format=%(refname) %(objectname) %(objecttype) %(symref) %(*objectname)"),
         "shallow": read(os.path.join(directory, "shallow")),
         "config": [line for line in ask("config", "config", "--local", "--list") if not line.startswith(CONFIG_IGNORED)],
-        "status": status_of(top, directory),
+        "status": lines_of(top, "status", "--porcelain", "--branch"),
         "cached trees": cached_trees,
         "index": ask("index", "ls-files", "--stage", "--eol"),
         "objects": objects_of(directory),

@@ -243,11 +243,11 @@ end_lapsed_streams(struct http2_connection *c, struct http2_deadline_check *chec
 
 	LIST_FOREACH_SAFE (x, &c->all, entry, next) {
 		struct err e = ERR_INIT;
-		const char *lapse = http2_timer_find_stream_lapse(x, check);
+		const char *timeout = http2_timer_find_stream_timeout(x, check);
 
-		if (lapse == NULL)
+		if (timeout == NULL)
 			continue;
-		err_set(&e, ERR_TIMEOUT, "%s", lapse);
+		err_set(&e, ERR_TIMEOUT, "%s", timeout);
 		http2_exchange_time_out(x, &e);
 	}
 }
@@ -279,11 +279,11 @@ on_timer(void *arg)
 	struct http2_connection *c = arg;
 	struct http2_deadline_check check = {.now_ms = loop_now_ms(c->downstream->proxy->loop),
 					     .next_ms = UINT64_MAX};
-	const char *lapse = http2_timer_find_expired(c, &check);
+	const char *timeout = http2_timer_find_timeout(c, &check);
 	struct err e = ERR_INIT;
 
-	if (lapse != NULL) {
-		err_set(&e, ERR_TIMEOUT, "%s", lapse);
+	if (timeout != NULL) {
+		err_set(&e, ERR_TIMEOUT, "%s", timeout);
 		end_connection(c, HTTP2_NO_ERROR, METRICS_HTTP2_TIMEOUT, &e);
 		return;
 	}

@@ -181,7 +181,7 @@ find_sending_lapse(struct http2_exchange *x, struct http2_deadline_check *check)
 }
 
 const char *
-http2_timer_find_stream_lapse(struct http2_exchange *x, struct http2_deadline_check *check)
+http2_timer_find_stream_timeout(struct http2_exchange *x, struct http2_deadline_check *check)
 {
 	struct http2_connection *c = x->connection;
 	const struct settings *settings = settings_of(c);
@@ -234,7 +234,7 @@ find_socket_lapse(struct http2_connection *c, struct http2_deadline_check *check
 }
 
 const char *
-http2_timer_find_expired(struct http2_connection *c, struct http2_deadline_check *check)
+http2_timer_find_timeout(struct http2_connection *c, struct http2_deadline_check *check)
 {
 	const struct settings *settings = settings_of(c);
 

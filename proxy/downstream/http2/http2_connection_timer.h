@@ -35,9 +35,9 @@ bool http2_timer_has_passed(struct http2_deadline_check *check, uint64_t since_m
 			    uint64_t timeout_ms);
 
 /* Return why the connection or a stream has to end, or NULL. */
-const char *http2_timer_find_expired(struct http2_connection *c,
+const char *http2_timer_find_timeout(struct http2_connection *c,
 				     struct http2_deadline_check *check);
-const char *http2_timer_find_stream_lapse(struct http2_exchange *x,
-					  struct http2_deadline_check *check);
+const char *http2_timer_find_stream_timeout(struct http2_exchange *x,
+					    struct http2_deadline_check *check);
 
 #endif

@@ -114,7 +114,7 @@ test_request_age(void **state)
 	struct fixture *f = *state;
 	static const struct {
 		int64_t age_ms;
-		enum relay_result finding;
+		enum relay_result result;
 	} cases[] = {
 		{0, RELAY_VALID},	{600000, RELAY_VALID},	{600001, RELAY_STALE},
 		{-300000, RELAY_VALID}, {-300001, RELAY_STALE}, {NOW_MS, RELAY_STALE},
@@ -125,7 +125,7 @@ test_request_age(void **state)
 		struct relay_request q = good_request();
 
 		q.issued_ms = NOW_MS - cases[i].age_ms;
-		assert_int_equal(find(f, &q), cases[i].finding);
+		assert_int_equal(find(f, &q), cases[i].result);
 	}
 }
 

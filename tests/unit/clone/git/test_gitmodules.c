@@ -13,35 +13,35 @@
 
 #include "clone/git/gitmodules.h"
 
-struct odd_list {
+struct issue_list {
 	size_t count;
 	size_t lost;
 	size_t line; /* of the last one */
 };
 
 static void
-on_odd(const struct gitmodules_issue *odd, void *arg)
+on_issue(const struct gitmodules_issue *issue, void *arg)
 {
-	struct odd_list *list = arg;
+	struct issue_list *list = arg;
 
 	list->count++;
-	list->lost += odd->is_lost ? 1 : 0;
-	list->line = odd->line;
+	list->lost += issue->is_lost ? 1 : 0;
+	list->line = issue->line;
 }
 
 static void
-parse(struct gitmodules *m, const char *text, struct arena *a, struct odd_list *odd)
+parse(struct gitmodules *m, const char *text, struct arena *a, struct issue_list *issue)
 {
 	struct err e = ERR_INIT;
 
-	*odd = (struct odd_list){.count = 0};
-	assert_true(gitmodules_parse(m, str_from(text), a, on_odd, odd, &e));
+	*issue = (struct issue_list){.count = 0};
+	assert_true(gitmodules_parse(m, str_from(text), a, on_issue, issue, &e));
 }
 
 static void
 test_entries_that_are_read(void **state)
 {
-	struct odd_list odd;
+	struct issue_list issue;
 	struct gitmodules m;
 	struct arena a;
 
@@ -54,8 +54,8 @@ test_entries_that_are_read(void **state)
 	      "[SubModule \"b \\\"x\\\"\"]\r\n  PATH=\"b;c\"\r\n\turl = https://h/\\\r\nb\r\n"
 	      "\tbranch = main\n\tshallow\n\tupdate = none\n"
 	      "[submodule \"lib/a\"]\n\tpath = later\n\tshallow = 0\n",
-	      &a, &odd);
-	assert_int_equal(odd.count, 0);
+	      &a, &issue);
+	assert_int_equal(issue.count, 0);
 	assert_int_equal(m.count, 2);
 	assert_true(str_equal(m.items[0].name, STR("lib/a")));
 	assert_true(str_equal(m.items[0].path, STR("later")));
@@ -69,7 +69,7 @@ test_entries_that_are_read(void **state)
 	arena_fini(&a);
 }
 
-/* One odd entry, which is reported, and one after it, which is read. */
+/* One invalid entry, which is reported, and one after it, which is read. */
 static void
 test_odd_entries_are_ignored(void **state)
 {
@@ -100,13 +100,13 @@ test_odd_entries_are_ignored(void **state)
 	(void)state;
 	arena_init(&a, 65536);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct odd_list odd;
+		struct issue_list issue;
 		char text[256];
 
 		snprintf(text, sizeof(text), "%s[submodule \"-n\\\\m\"]\n\tpath = lib\n",
 			 cases[i].text);
-		parse(&m, text, &a, &odd);
-		if (odd.count == 0 || (odd.lost > 0) != cases[i].is_lost || m.count == 0 ||
+		parse(&m, text, &a, &issue);
+		if (issue.count == 0 || (issue.lost > 0) != cases[i].is_lost || m.count == 0 ||
 		    !str_equal(m.items[m.count - 1].name, STR("-n\\m")) ||
 		    !str_equal(m.items[m.count - 1].path, STR("lib")))
 			fail_msg("%s", text);
@@ -117,7 +117,7 @@ test_odd_entries_are_ignored(void **state)
 static void
 test_number_of_entries_is_bounded(void **state)
 {
-	struct odd_list odd = {.count = 0};
+	struct issue_list issue = {.count = 0};
 	struct gitmodules m;
 	struct err e = ERR_INIT;
 	struct arena a;
@@ -128,11 +128,12 @@ test_number_of_entries_is_bounded(void **state)
 	buf_init(&text, GITMODULES_MAX_BYTES);
 	for (size_t i = 0; i < GITMODULES_MAX; i++)
 		assert_true(buf_addf(&text, "[submodule \"m%zu\"]\nurl = x\n", i));
-	assert_true(gitmodules_parse(&m, buf_view(&text), &a, on_odd, &odd, &e) && odd.count == 0);
+	assert_true(gitmodules_parse(&m, buf_view(&text), &a, on_issue, &issue, &e) &&
+		    issue.count == 0);
 	assert_true(buf_add_str(&text, STR("[submodule \"last\"]\nurl = x\npath = y\n")));
-	assert_true(gitmodules_parse(&m, buf_view(&text), &a, on_odd, &odd, &e));
-	assert_int_equal(odd.count, 1);
-	assert_int_equal(odd.line, 2 * GITMODULES_MAX + 2);
+	assert_true(gitmodules_parse(&m, buf_view(&text), &a, on_issue, &issue, &e));
+	assert_int_equal(issue.count, 1);
+	assert_int_equal(issue.line, 2 * GITMODULES_MAX + 2);
 	assert_int_equal(m.count, GITMODULES_MAX);
 	buf_fini(&text);
 	arena_fini(&a);

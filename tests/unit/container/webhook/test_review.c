@@ -52,7 +52,7 @@ static const struct container_settings operator_settings = {
 	PART("ephemeralcontainers")
 
 /* Of the namespace, in the tests that have one. */
-static const struct review_space *namespace;
+static const struct review_namespace *namespace;
 
 static enum review_outcome
 review(enum review_kind kind, const char *body, char *said, size_t said_size)
@@ -205,7 +205,7 @@ static void
 check_in_space(const char *data, enum review_kind kind, const struct expected *cases, size_t count)
 {
 	const struct err none = ERR_INIT;
-	const struct review_space enabled = {.data = str_from(data), .e = &none};
+	const struct review_namespace enabled = {.data = str_from(data), .e = &none};
 
 	namespace = &enabled;
 	check_all(kind, cases, count);
@@ -309,7 +309,7 @@ test_unknown_settings(void **state)
 		{MADE(SERVICE("workspace")), REVIEW_PATCHED, "patch"},
 	};
 	struct err e = ERR_INIT;
-	const struct review_space unknown = {.e = &e};
+	const struct review_namespace unknown = {.e = &e};
 
 	(void)state;
 	err_set(&e, ERR_TIMEOUT, "timed out");

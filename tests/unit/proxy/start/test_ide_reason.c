@@ -30,7 +30,7 @@ setup(void **state)
 
 	(void)state;
 	facts.upstream_count = 1;
-	facts.exit_search = NULL;
+	facts.reported_exit = NULL;
 	return address_parse(&upstream[0], STR("127.0.0.1:60001"), &e) &&
 			       address_parse(&upstream[1], STR("[::1]:60001"), &e)
 		       ? 0
@@ -186,7 +186,7 @@ test_what_listens_here(void **state)
 }
 
 static void
-test_exit_search(void **state)
+test_reported_exit(void **state)
 {
 	static const struct {
 		const char *line;
@@ -268,7 +268,7 @@ test_an_ide_elsewhere(void **state)
 static void
 test_what_listens_has_not_exited(void **state)
 {
-	struct ide_reason exit_search;
+	struct ide_reason reported_exit;
 	struct address *own = &upstream[0];
 	struct err e = ERR_INIT;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -278,15 +278,15 @@ test_what_listens_has_not_exited(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&own->sa, own->len), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&own->sa, &own->len), 0);
-	facts.exit_search = &exit_search;
-	assert_true(ide_reason_from_line(&exit_search, STR("setup: git exited with code 1")));
+	facts.reported_exit = &reported_exit;
+	assert_true(ide_reason_from_line(&reported_exit, STR("setup: git exited with code 1")));
 	ide_reason_find(&reason, &facts);
 	assert_says(IDE_REASON_NOT_ACCEPTING, "does not accept connections");
-	assert_true(ide_reason_from_line(&exit_search, STR("out of memory")));
+	assert_true(ide_reason_from_line(&reported_exit, STR("out of memory")));
 	ide_reason_find(&reason, &facts);
 	assert_says(IDE_REASON_OUT_OF_MEMORY, "ran out of memory");
 	assert_int_equal(close(fd), 0);
-	assert_true(ide_reason_from_line(&exit_search, STR("exited with code 1")));
+	assert_true(ide_reason_from_line(&reported_exit, STR("exited with code 1")));
 	ide_reason_find(&reason, &facts);
 	assert_says(IDE_REASON_EXITED, "exited with code 1");
 }
@@ -299,7 +299,7 @@ main(void)
 		CASE(test_nothing_listens),   CASE(test_another_port),
 		CASE(test_another_address),   CASE(test_a_server_that_takes_no_connections),
 		CASE(test_many_others),	      CASE(test_garbage),
-		CASE(test_what_listens_here), CASE(test_exit_search),
+		CASE(test_what_listens_here), CASE(test_reported_exit),
 		CASE(test_the_line_is_text),  CASE(test_hint_for_a_missing_command),
 		CASE(test_an_ide_elsewhere),  CASE(test_what_listens_has_not_exited),
 	};
